@@ -1,0 +1,16 @@
+"""nnlib: a neural-network library in NumPy, small enough to read in an afternoon.
+
+``import nnlib as nn`` reads as PyTorch code. Start with :mod:`nnlib.autograd` (how gradients travel), then
+:mod:`nnlib.core` (tensors and ops); every other file imports only those above it in the list below.
+"""
+
+from . import autograd, core, functional, init, inspection, optim, testing
+from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .core import *  # noqa: F403
+from .core import bool_ as bool
+from .device import manual_seed
+from .layers import *  # noqa: F403
+from .losses import *  # noqa: F403
+from .module import Module, ModuleList, Parameter, Sequential
+
+__version__ = "0.1.0"

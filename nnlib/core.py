@@ -1,0 +1,1922 @@
+"""The Tensor, the ``@op`` protocol, and the ops behind operators, reductions, shapes and indexing.
+
+An op is a function of arrays that returns its output and, for each argument annotated ``Array``, a function
+from the gradient of the output to the gradient of that argument::
+
+    @op
+    def mul(x: Array, y: Array):
+        return x * y, lambda g: unbroadcast(g * y, x), lambda g: unbroadcast(g * x, y)
+
+``@op`` turns it into a function of tensors: it unwraps the arguments, wraps the result, and records a node if
+somebody will want the gradient. An argument annotated ``Arrays`` is a sequence and gets a list of gradient
+functions. An op with several outputs returns a tuple of arrays first; only the first carries a gradient. Gradient
+functions hold arrays, never tensors, and return a new array or a view of ``g``; they never write into ``g``.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import inspect
+import math
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from . import autograd
+from .autograd import Node, _mode
+from .device import get_array_module, rng
+
+__all__ = [
+    "Tensor", "add", "abs", "all", "allclose", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort", "as_tensor",
+    "broadcast_to", "cast", "cat", "chunk", "clamp", "clone", "cos", "cumsum", "detect_anomaly", "diagonal", "div",
+    "einsum", "eq", "erf", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16", "float32", "float64", "floor",
+    "from_numpy", "full", "full_like", "gather", "ge", "get_default_dtype", "getitem", "grad", "gt", "int16", "int32",
+    "int64", "int8", "isfinite", "isinf", "isnan", "le", "linspace", "log", "log1p", "logsumexp", "long", "lt",
+    "masked_fill", "masked_select", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "ne", "neg", "norm",
+    "ones", "ones_like", "op", "outer", "permute", "pow", "prod", "rand", "randint", "randn", "randperm", "reciprocal",
+    "repeat", "reshape", "roll", "round", "rsqrt", "set_default_dtype", "sigmoid", "sign", "sin", "sort", "split", "sqrt",
+    "square", "squeeze", "stack", "std", "sub", "sum", "tanh", "tensor", "transpose", "tril", "triu", "uint8", "unbind",
+    "unsqueeze", "var", "where", "zeros", "zeros_like",
+]  # fmt: skip
+
+Array: TypeAlias = Any  # a NumPy or CuPy array inside an op; a Tensor, an array or a number for its caller
+Arrays: TypeAlias = Any  # a sequence of them
+Dim: TypeAlias = Any  # None (all), an int, or a tuple of ints
+
+float16, float32, float64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
+int8, int16, int32, int64 = np.dtype("int8"), np.dtype("int16"), np.dtype("int32"), np.dtype("int64")
+uint8, bool_ = np.dtype("uint8"), np.dtype("bool")
+long = int64
+
+_default_dtype = float32
+
+
+# ---------------------------------------------------------------------------------------------- the tensor
+
+
+class Tensor:
+    """An array that remembers how it was computed.  PyTorch: ``torch.Tensor``.
+
+    ``data`` and ``grad`` are arrays of the device's library (in PyTorch: tensors). ``node`` is the
+    :class:`~nnlib.autograd.Node` that made it, None for a leaf. Make one with :func:`tensor`.
+
+    Assigning to ``data`` is noticed by a graph that still needs the old array; writing *into* ``data``
+    (``t.data[0] = 1``) is not: it is the way around every check, as ``.data`` is in PyTorch.
+
+    >>> x = nn.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([2., 4.], dtype=float32)
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_data", "grad", "node", "requires_grad", "version")
+    __array_ufunc__ = None  # ndarray * Tensor calls Tensor.__rmul__ instead of making an array of objects
+
+    if TYPE_CHECKING:  # ops become methods at the end of the file
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        self._data = data
+        self.grad: Any = None
+        self.node: Node | None = None
+        self.requires_grad = requires_grad
+        self.version = 0
+
+    @property
+    def data(self) -> Any:
+        """The array itself, without its history."""
+        if isinstance(self._data, np.generic):
+            self._data = np.asarray(self._data)  # 0-d results are kept as NumPy scalars, which are faster
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._data = value._data if isinstance(value, Tensor) else value
+        self.version += 1
+
+    shape = property(lambda self: self._data.shape, doc="The lengths of the axes, a tuple.")
+    dtype = property(lambda self: self._data.dtype, doc="The NumPy dtype of the elements.")
+    ndim = property(lambda self: self._data.ndim, doc="The number of axes.")
+    is_leaf = property(lambda self: self.node is None, doc="Not the result of a recorded op.")
+
+    @property
+    def device(self) -> str:
+        """``"cpu"``, or the device of the array."""
+        return "cpu" if get_array_module(self._data) is np else f"cuda:{self._data.device.id}"
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one axis."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._data.size
+
+    # -- leaving the graph
+
+    def item(self) -> Any:
+        """The only element as a Python number.  Raises ValueError for more than one."""
+        if self._data.size != 1:
+            raise ValueError(f"item: needs a tensor with one element, got shape {self.shape}. Use tolist().")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested Python lists."""
+        return self._data.tolist()
+
+    def detach(self) -> Tensor:
+        """The same array outside the graph (shared, not copied)."""
+        return Tensor(self.data)
+
+    def numpy(self) -> np.ndarray:
+        """The array as NumPy (shared).  Raises RuntimeError where a gradient or a device would be lost silently."""
+        if self.requires_grad:
+            raise RuntimeError("numpy: this tensor is part of a graph. Use t.detach().numpy().")
+        if self.device != "cpu":
+            raise RuntimeError(f"numpy: this tensor lives on {self.device}. Use t.cpu().numpy().")
+        return self.data
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    # -- gradients
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for gradients of this leaf (or stop asking), in place."""
+        if self.node is not None and not requires_grad:
+            raise RuntimeError("requires_grad_: only a leaf can stop asking for gradients. Use t.detach().")
+        if requires_grad:
+            _check_differentiable("requires_grad_", self._data)
+        self.requires_grad = requires_grad
+        return self
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this intermediate tensor in ``.grad`` during the next ``backward``."""
+        if self.node is not None:
+            self.node.keep = True
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False
+    ) -> None:
+        """Add d(self)/d(leaf) to the ``.grad`` of every leaf; ``gradient`` (same shape) weights a non-scalar.
+
+        PyTorch: ``Tensor.backward``. Raises RuntimeError without a graph, for a non-scalar without
+        ``gradient``, and for a second walk without ``retain_graph=True``.
+
+            >>> x = nn.tensor(3.0, requires_grad=True)
+        >>> (x**2).backward(); x.grad.item()
+        6.0
+        """
+        if create_graph:
+            raise RuntimeError(
+                "backward: create_graph=True would differentiate gradients again; nnlib's gradient functions work "
+                "on arrays and leave no graph. Use nn.testing.numeric_grad on the gradient for second derivatives."
+            )
+        if _mode.anomaly is None:
+            with np.errstate(all="ignore"):
+                autograd.backward(self, self._seed(gradient), retain_graph)
+        else:
+            autograd.backward(self, self._seed(gradient), retain_graph)
+
+    def _seed(self, gradient: Any) -> Any:
+        """The gradient that backward starts with: ones for a scalar, checked otherwise."""
+        data = self._data
+        if not self.requires_grad:
+            raise RuntimeError(
+                "backward: no input of this value has requires_grad=True (or it was computed under no_grad()). "
+                "Use nn.tensor(..., requires_grad=True) for what you differentiate by."
+            )
+        if gradient is None:
+            if data.size != 1:
+                raise RuntimeError(
+                    f"backward: gradients start from one number, got shape {data.shape}. Reduce it first "
+                    "(.sum() or .mean()) or pass gradient= of the same shape."
+                )
+            return get_array_module(data).ones_like(data) if data.ndim else data.dtype.type(1)
+        gradient = gradient._data if isinstance(gradient, Tensor) else gradient
+        if np.shape(gradient) != data.shape:
+            raise ValueError(
+                f"backward: gradient must have the tensor's shape {data.shape}, got {np.shape(gradient)}."
+            )
+        return get_array_module(data).asarray(gradient, dtype=data.dtype)
+
+    # -- Python's protocols
+
+    def __repr__(self) -> str:
+        body = np.array2string(np.asarray(self.cpu()._data), precision=4, separator=", ", prefix="tensor(")
+        tail = "" if self.dtype in (float32, int64, bool_) else f", dtype={self.dtype}"
+        tail += "" if self.device == "cpu" else f", device='{self.device}'"
+        if self.node is not None:
+            tail += f", grad_fn=<{self.node.op}>"
+        elif self.requires_grad:
+            tail += ", requires_grad=True"
+        return f"tensor({body}{tail})"
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("len: a 0-d tensor has no length. Use t.item() for its value.")
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise ValueError(f"bool: a tensor of shape {self.shape} is neither true nor false. Use .any() or .all().")
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return operator.index(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if spec and self._data.size == 1 else str(self), spec)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._data == (value._data if isinstance(value, Tensor) else value)).any())
+
+    __hash__ = object.__hash__  # == compares elements; dicts and sets go by identity, as in PyTorch
+
+    # -- changes in place
+
+    def _change(self, name: str, other: Any, compute: Callable[[Any, Any], Any], fix: str) -> Tensor:
+        """Replace the elements, after making sure that no gradient is lost by it."""
+        gradient = self.requires_grad or (isinstance(other, Tensor) and other.requires_grad)
+        if _mode.grad and gradient:
+            raise RuntimeError(
+                f"{name}: changes a tensor in place that a graph needs, so its gradient would be lost. Use {fix}, "
+                "or nn.no_grad() if you mean to change the values without a gradient."
+            )
+        array = self.data
+        compute(array, other._data if isinstance(other, Tensor) else other)
+        self.version += 1
+        return self
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        def write(array: Any, other: Any) -> None:
+            array[_plain_index(index)] = other
+
+        self._change("t[i] = v", value, write, "nn.where or nn.cat to build a new tensor")
+
+    def copy_(self, other: Any) -> Tensor:
+        """Take over the elements of ``other`` in place (broadcast, cast)."""
+        return self._change("copy_", other, lambda a, b: operator.setitem(a, ..., b), "t = other.clone()")
+
+    def fill_(self, value: Any) -> Tensor:
+        """Set every element to ``value`` in place."""
+        return self._change("fill_", value, lambda a, b: operator.setitem(a, ..., b), "nn.full_like(t, value)")
+
+    def zero_(self) -> Tensor:
+        """Set every element to 0 in place."""
+        return self.fill_(0)
+
+    # -- other dtypes, other devices
+
+    def to(self, target: Any) -> Tensor:
+        """The same tensor with another dtype (``nn.float64``) or on another device (``"cpu"``, ``"cuda"``)."""
+        if isinstance(target, Tensor):
+            return self.to(target.device).to(target.dtype)
+        if isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda"):
+            return self if target == self.device else _to_device(self, target)
+        return cast(self, np.dtype(target))
+
+    def cpu(self) -> Tensor:
+        """The tensor on the host."""
+        return self.to("cpu")
+
+
+def _to_device(t: Tensor, target: str) -> Tensor:
+    raise RuntimeError(
+        f"to: device {target!r} needs a GPU with CuPy, and none is available here. Stay on 'cpu'."
+    )
+
+
+def _check_differentiable(name: str, data: Any) -> None:
+    if data.dtype.kind != "f":
+        raise TypeError(
+            f"{name}: only floating-point tensors have gradients, got {data.dtype}. Use nn.tensor(1.0) or t.float()."
+        )
+
+
+# ---------------------------------------------------------------------------------------------- the protocol
+
+
+def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) -> Any:
+    """Turn a function of arrays that returns ``out, grad_fn, …`` into a differentiable function of tensors.
+
+    ``same_dtype=True`` refuses mixed dtypes (as PyTorch's matmul does) instead of promoting them.
+
+    >>> @nn.op
+    ... def cube(x: Array):
+    ...     return x**3, lambda g: g * 3 * x**2
+    >>> x = nn.tensor(2.0, requires_grad=True)
+    >>> y = cube(x); y.backward(); y.item(), x.grad.item()
+    (8.0, 12.0)
+    """
+    if function is None:
+        return functools.partial(op, same_dtype=same_dtype)
+    parameters = list(inspect.signature(function).parameters.values())
+    names = [p.name for p in parameters]
+    defaults = [p.default for p in parameters]
+    kinds = [{"Array": 1, "Arrays": 2}.get(str(p.annotation), 0) for p in parameters]
+    positions = [i for i, kind in enumerate(kinds) if kind]
+    name = function.__name__.strip("_")
+    compute = np.errstate(all="ignore")(function)  # Inf and NaN flow silently, as in PyTorch; see detect_anomaly
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            args = _bind(name, names, defaults, args, kwargs)
+        raw: list[Any] = []
+        versions: list[tuple[Tensor, int]] = []
+        needs_grad, dtype, check = False, None, False
+        for argument, kind in zip(args, kinds):
+            if isinstance(argument, Tensor):
+                data = argument._data
+                raw.append(data)
+                versions.append((argument, argument.version))
+                if kind:
+                    needs_grad = needs_grad or argument.requires_grad
+                    check = check or (dtype is not None and data.dtype is not dtype)
+                    dtype = data.dtype
+            elif kind == 2:
+                members = [a for a in argument if isinstance(a, Tensor)]
+                raw.append([a._data if isinstance(a, Tensor) else a for a in argument])
+                versions += [(a, a.version) for a in members]
+                needs_grad = needs_grad or builtins.any([a.requires_grad for a in members])
+                check = True
+            elif type(argument) in _PLAIN or not kind:
+                raw.append(argument)
+            else:
+                raw.append(argument.item() if isinstance(argument, np.generic) else argument)
+                check = True
+        if check or not versions:
+            _check_arguments(name, names, kinds, raw, same_dtype)
+        try:
+            out, *grad_fns = compute(*raw)
+        except ValueError as error:
+            raise _shape_error(name, raw, error) from None
+        extra = None
+        if isinstance(out, tuple):
+            out, *extra = out
+        if _mode.anomaly is not None:
+            _mode.anomaly(out, name)
+        result = Tensor(out)
+        if needs_grad and _mode.grad:
+            edges: list[tuple[Any, Any]] = []
+            for i, grad_fn in zip(positions, grad_fns):
+                if i >= len(args):
+                    break
+                if kinds[i] == 1:
+                    if isinstance(args[i], Tensor) and args[i].requires_grad:
+                        edges.append((args[i], grad_fn))
+                else:
+                    edges += [(a, f) for a, f in zip(args[i], grad_fn) if isinstance(a, Tensor) and a.requires_grad]
+            if edges:
+                result.requires_grad = True
+                result.node = Node(name, edges, args, versions)
+        return result if extra is None else (result, *map(Tensor, extra))
+
+    call.is_op = True  # type: ignore[attr-defined]
+    return call
+
+
+def _bind(name: str, names: list[str], defaults: list[Any], args: tuple[Any, ...], kwargs: Any) -> tuple[Any, ...]:
+    """Positional form of a call with keywords."""
+    bound = dict(zip(names, args))
+    for key, value in kwargs.items():
+        if key not in names or key in bound:
+            problem = "got twice" if key in bound else f"is unknown; it takes {', '.join(names)}"
+            raise TypeError(f"{name}: argument {key!r} {problem}.")
+        bound[key] = value
+    last = builtins.max(names.index(key) for key in bound)
+    full = [bound.get(key, default) for key, default in zip(names[: last + 1], defaults)]
+    for key, value in zip(names, full):
+        if value is inspect.Parameter.empty:
+            raise TypeError(f"{name}: argument {key!r} is missing.")
+    return tuple(full)
+
+
+_PLAIN = (float, int, bool, type(None))  # numbers as they come: NumPy lets them take the dtype of the array
+
+
+def _check_arguments(name: str, names: Any, kinds: Any, raw: list[Any], same_dtype: bool) -> None:
+    """Refuse what is no array, and bring mixed dtypes together as PyTorch does (in ``raw``, in place)."""
+    at = [i for i in range(len(raw)) if kinds[i]]
+    arrays = []
+    for i in at:
+        for value in raw[i] if kinds[i] == 2 else [raw[i]]:
+            if hasattr(value, "dtype"):
+                arrays.append(value)
+            elif not isinstance(value, _PLAIN) or kinds[i] == 2:
+                raise TypeError(
+                    f"{name}: {names[i]} must be a Tensor, got {type(value).__name__}. Use nn.tensor({names[i]})."
+                )
+    if not arrays:
+        kind = type(raw[0]).__name__ if raw else "nothing"
+        raise TypeError(f"{name}: {names[0]} must be a Tensor, got {kind}. Use nn.tensor({names[0]}).")
+    dtypes = {a.dtype for a in arrays if a.dtype.kind in "fiu"}
+    if len(dtypes) < 2:
+        return
+    if same_dtype:
+        listed = " and ".join(sorted(map(str, dtypes)))
+        raise TypeError(f"{name}: got {listed}; the arguments must share one dtype. Use t.float() or t.double().")
+    # PyTorch's rule: floats win over integers, and a 0-d tensor does not promote one with axes.
+    floats = [a for a in arrays if a.dtype.kind == "f"]
+    if floats:
+        target = np.result_type(*{a.dtype for a in ([a for a in floats if a.ndim] or floats)})
+        for i in at:
+            if kinds[i] == 2:
+                raw[i] = [a.astype(target) if a.dtype != target else a for a in raw[i]]
+            elif hasattr(raw[i], "dtype") and raw[i].dtype.kind in "fiu" and raw[i].dtype != target:
+                raw[i] = raw[i].astype(target)
+
+
+def _shape_error(name: str, raw: list[Any], error: ValueError) -> ValueError:
+    """NumPy's complaint about shapes, in the words of the op."""
+    if not str(error).startswith("operands could not be broadcast"):
+        return error
+    shapes = [a.shape for a in raw if hasattr(a, "shape")]
+    listed = " and ".join(map(str, shapes))
+    return ValueError(
+        f"{name}: shapes {listed} do not broadcast: counted from the right, lengths must be equal or 1. "
+        "Use reshape or unsqueeze to line the axes up."
+    )
+
+
+def unbroadcast(g: Array, x: Array) -> Array:
+    """Sum ``g`` over the axes along which ``x`` was repeated, so that it has the shape and dtype of ``x``."""
+    if g.shape != x.shape:
+        extra = g.ndim - x.ndim
+        g = g.sum(tuple(range(extra)) + tuple(i + extra for i, n in enumerate(x.shape) if n == 1), keepdims=True)
+        g = g.reshape(x.shape)
+    return g if g.dtype == x.dtype else g.astype(x.dtype)
+
+
+# ---------------------------------------------------------------------------------------------- creation
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """The dtype of tensors made from Python floats, and of parameters.  PyTorch: ``torch.set_default_dtype``.
+
+    >>> nn.set_default_dtype(nn.float64); nn.tensor(0.5).dtype; nn.set_default_dtype(nn.float32)
+    dtype('float64')
+    """
+    global _default_dtype
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"set_default_dtype: needs a floating-point dtype, got {np.dtype(dtype)}. Use nn.float32.")
+    _default_dtype = np.dtype(dtype)
+
+
+def get_default_dtype() -> Any:
+    """The dtype of tensors made from Python floats.  PyTorch: ``torch.get_default_dtype``.
+
+    >>> nn.get_default_dtype()
+    dtype('float32')
+    """
+    return _default_dtype
+
+
+def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Copy numbers, nested lists or an array into a new leaf.  PyTorch: ``torch.tensor``.
+
+    Python floats become the default dtype (float32); arrays keep theirs.
+
+    >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).shape
+    (2, 2)
+    """
+    if isinstance(data, Tensor):
+        data = data.detach()._data
+    elif isinstance(data, (list, tuple)) and builtins.any(isinstance(row, Tensor) for row in data):
+        data = [row.tolist() if isinstance(row, Tensor) else row for row in data]
+    try:
+        array = get_array_module(data).array(data, dtype=dtype)
+    except ValueError as error:
+        raise ValueError(f"tensor: rows must have equal lengths ({error}). Pad the shorter rows.") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"tensor: elements must be numbers, got {array.dtype}. Convert them first.")
+    if dtype is None and array.dtype == float64 and not hasattr(data, "dtype"):
+        array = array.astype(_default_dtype)
+    if requires_grad:
+        _check_differentiable("tensor", array)
+    result = Tensor(array if array.ndim else array[()], requires_grad)
+    return result if device is None else result.to(device).requires_grad_(requires_grad)
+
+
+def from_numpy(array: np.ndarray) -> Tensor:
+    """A tensor that shares the memory of ``array``.  PyTorch: ``torch.from_numpy``.
+
+    >>> a = np.zeros(2); t = nn.from_numpy(a); a[0] = 5; t.tolist()
+    [5.0, 0.0]
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}. Use nn.tensor.")
+    return Tensor(array)
+
+
+def as_tensor(data: Any, dtype: Any = None) -> Tensor:
+    """``data`` as a tensor, shared where possible.  PyTorch: ``torch.as_tensor``.
+
+    >>> nn.as_tensor([1, 2]).dtype
+    dtype('int64')
+    """
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)
+    if isinstance(data, np.ndarray):
+        return Tensor(data if dtype is None else data.astype(dtype, copy=False))
+    return tensor(data, dtype)
+
+
+def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:
+    """(2, 3) from either spelling, f(2, 3) or f((2, 3))."""
+    return tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+
+
+def _filled(name: str, doc: str) -> tuple[Any, Any]:
+    """``zeros``/``ones`` and their ``_like``."""
+
+    def create(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        return Tensor(getattr(np, name)(_shape(size), dtype or _default_dtype), requires_grad)
+
+    def like(input: Tensor, dtype: Any = None) -> Tensor:
+        return Tensor(getattr(get_array_module(input._data), name + "_like")(input.data, dtype=dtype))
+
+    create.__name__ = create.__qualname__ = name
+    like.__name__ = like.__qualname__ = name + "_like"
+    create.__doc__ = f"""A tensor of the given size filled with {doc}.  PyTorch: ``torch.{name}``.
+
+    >>> nn.{name}(2, 3).shape
+    (2, 3)
+    """
+    like.__doc__ = f"""{doc.capitalize()} in the shape and dtype of ``input``.  PyTorch: ``torch.{name}_like``.
+
+    >>> nn.{name}_like(nn.tensor([1, 2])).dtype
+    dtype('int64')
+    """
+    return create, like
+
+
+zeros, zeros_like = _filled("zeros", "zeros")
+ones, ones_like = _filled("ones", "ones")
+
+
+def full(size: Sequence[int], fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor filled with one value.  PyTorch: ``torch.full``.
+
+    >>> nn.full((2,), 7).tolist()
+    [7, 7]
+    """
+    return Tensor(tensor(np.full(size, fill_value).tolist(), dtype).data, requires_grad)
+
+
+def full_like(input: Tensor, fill_value: Any) -> Tensor:
+    """One value in the shape and dtype of ``input``.  PyTorch: ``torch.full_like``.
+
+    >>> nn.full_like(nn.tensor([1.0, 2.0]), 3).tolist()
+    [3.0, 3.0]
+    """
+    return Tensor(get_array_module(input._data).full_like(input.data, fill_value))
+
+
+def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None) -> Tensor:
+    """start, start + step, … below ``end``.  PyTorch: ``torch.arange``.
+
+    >>> nn.arange(3).tolist(), nn.arange(1, 7, 2).tolist()
+    ([0, 1, 2], [1, 3, 5])
+    """
+    start, end = (0, start) if end is None else (start, end)
+    return tensor(np.arange(start, end, step).tolist(), dtype)
+
+
+def linspace(start: float, end: float, steps: int, dtype: Any = None) -> Tensor:
+    """``steps`` numbers from ``start`` to ``end``, both included.  PyTorch: ``torch.linspace``.
+
+    >>> nn.linspace(0, 1, 3).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return Tensor(np.linspace(start, end, steps, dtype=dtype or _default_dtype))
+
+
+def eye(n: int, m: int | None = None, dtype: Any = None) -> Tensor:
+    """The identity matrix (n, m).  PyTorch: ``torch.eye``.
+
+    >>> nn.eye(2).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    return Tensor(np.eye(n, m, dtype=dtype or _default_dtype))
+
+
+def rand(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Uniform random numbers in [0, 1).  PyTorch: ``torch.rand``.
+
+    >>> nn.rand(2, 3).shape
+    (2, 3)
+    """
+    return Tensor(rng().random(_shape(size)).astype(dtype or _default_dtype), requires_grad)
+
+
+def randn(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Random numbers from N(0, 1).  PyTorch: ``torch.randn``.
+
+    >>> nn.randn((4,)).ndim
+    1
+    """
+    return Tensor(rng().standard_normal(_shape(size)).astype(dtype or _default_dtype), requires_grad)
+
+
+def randint(low: int, high: Any = None, size: Any = (), dtype: Any = None) -> Tensor:
+    """Random integers in [low, high).  PyTorch: ``torch.randint``.
+
+    >>> bool((nn.randint(0, 3, (10,)) < 3).all())
+    True
+    """
+    low, high, size = (0, low, high) if isinstance(high, (tuple, list)) else (low, high, size)
+    return Tensor(rng().integers(low, high, tuple(size), dtype=dtype or int64))
+
+
+def randperm(n: int) -> Tensor:
+    """A random order of 0 … n−1.  PyTorch: ``torch.randperm``.
+
+    >>> sorted(nn.randperm(3).tolist())
+    [0, 1, 2]
+    """
+    return Tensor(rng().permutation(n))
+
+
+# ---------------------------------------------------------------------------------------------- arithmetic
+
+
+@op
+def add(input: Array, other: Array):
+    """x + y, broadcast.  ∂x = ∂y = g: addition distributes.  PyTorch: ``torch.add``.
+
+    >>> nn.add(nn.tensor([1.0, 2.0]), 1.0).tolist()
+    [2.0, 3.0]
+    """
+    x, y = input, other
+    return x + y, lambda g: unbroadcast(g, x), lambda g: unbroadcast(g, y)
+
+
+@op
+def sub(input: Array, other: Array):
+    """x − y, broadcast.  ∂x = g, ∂y = −g.  PyTorch: ``torch.sub``.
+
+    >>> nn.sub(nn.tensor(3.0), nn.tensor(1.0)).item()
+    2.0
+    """
+    x, y = input, other
+    return x - y, lambda g: unbroadcast(g, x), lambda g: unbroadcast(-g, y)
+
+
+@op
+def mul(input: Array, other: Array):
+    """x · y element by element.  ∂x = g·y, ∂y = g·x: multiplication swaps and scales.  PyTorch: ``torch.mul``.
+
+    >>> nn.mul(nn.tensor([1.0, 2.0]), nn.tensor([3.0, 4.0])).tolist()
+    [3.0, 8.0]
+    """
+    x, y = input, other
+    return x * y, lambda g: unbroadcast(g * y, x), lambda g: unbroadcast(g * x, y)
+
+
+@op
+def div(input: Array, other: Array):
+    """x / y; integers give floats.  ∂x = g/y, ∂y = −g·x/y².  PyTorch: ``torch.div``.
+
+    >>> nn.div(nn.tensor([1, 2]), 2).tolist()
+    [0.5, 1.0]
+    """
+    x, y = _as_float(input), _as_float(other)
+    return x / y, lambda g: unbroadcast(g / y, x), lambda g: unbroadcast(-g * x / (y * y), y)
+
+
+@op
+def pow(input: Array, exponent: Array):
+    """x^p.  ∂x = g·p·x^(p−1), ∂p = g·x^p·ln x (0 where x = 0).  PyTorch: ``torch.pow``.
+
+    >>> nn.pow(nn.tensor([2.0, 3.0]), 2).tolist()
+    [4.0, 9.0]
+    """
+    x, p = input, exponent
+    xp = get_array_module(x, p)
+    if isinstance(p, int) and p < 0 and x.dtype.kind in "iu":
+        raise ValueError("pow: integers to a negative power are not integers. Use x.float() ** p.")
+    out = x * x if isinstance(p, (int, float)) and p == 2 else x**p
+
+    def grad_x(g):
+        if isinstance(p, (int, float)):
+            return g * (2 * x if p == 2 else 0 * x if p == 0 else p * x ** (p - 1))
+        return unbroadcast(g * xp.where(p == 0, 0, p * x ** (p - 1)), x)
+
+    def grad_p(g):
+        safe = xp.where(xp.equal(x, 0), xp.ones_like(out), x)
+        return unbroadcast(g * xp.where(xp.equal(x, 0), xp.zeros_like(out), out * xp.log(safe)), p)
+
+    return out, grad_x, grad_p
+
+
+@op
+def maximum(input: Array, other: Array):
+    """The larger of x and y; the gradient goes to it, half to each on a tie.  PyTorch: ``torch.maximum``.
+
+    >>> nn.maximum(nn.tensor([1.0, 5.0]), 2.0).tolist()
+    [2.0, 5.0]
+    """
+    return _route(input, other, get_array_module(input, other).maximum)
+
+
+@op
+def minimum(input: Array, other: Array):
+    """The smaller of x and y; the gradient goes to it, half to each on a tie.  PyTorch: ``torch.minimum``.
+
+    >>> nn.minimum(nn.tensor([1.0, 5.0]), 2.0).tolist()
+    [1.0, 2.0]
+    """
+    return _route(input, other, get_array_module(input, other).minimum)
+
+
+def _route(x: Array, y: Array, choose: Any) -> Any:
+    out = choose(x, y)
+
+    def share(mine, theirs):
+        return lambda g: unbroadcast(g * ((mine == out).astype(g.dtype) - 0.5 * (mine == theirs)).astype(g.dtype), mine)
+
+    return out, share(x, y), share(y, x)
+
+
+@op
+def neg(input: Array):
+    """−x.  ∂x = −g.  PyTorch: ``torch.neg``.
+
+    >>> nn.neg(nn.tensor(2.0)).item()
+    -2.0
+    """
+    return -input, lambda g: -g
+
+
+@op
+def abs(input: Array):
+    """|x|.  ∂x = g·sign x, and 0 at the kink.  PyTorch: ``torch.abs``.
+
+    >>> nn.abs(nn.tensor(-2.0)).item()
+    2.0
+    """
+    x, xp = input, get_array_module(input)
+    return xp.abs(x), lambda g: g * xp.sign(x)
+
+
+@op
+def exp(input: Array):
+    """e^x.  ∂x = g·e^x.  PyTorch: ``torch.exp``.
+
+    >>> nn.exp(nn.tensor(0.0)).item()
+    1.0
+    """
+    out = get_array_module(input).exp(_as_float(input))
+    return out, lambda g: g * out
+
+
+@op
+def log(input: Array):
+    """ln x (−inf at 0, NaN below).  ∂x = g/x.  PyTorch: ``torch.log``.
+
+    >>> nn.log(nn.tensor(1.0)).item()
+    0.0
+    """
+    x = _as_float(input)
+    return get_array_module(x).log(x), lambda g: g / x
+
+
+@op
+def log1p(input: Array):
+    """ln(1 + x), exact for small x.  ∂x = g/(1 + x).  PyTorch: ``torch.log1p``.
+
+    >>> nn.log1p(nn.tensor(0.0)).item()
+    0.0
+    """
+    x = _as_float(input)
+    return get_array_module(x).log1p(x), lambda g: g / (1 + x)
+
+
+@op
+def expm1(input: Array):
+    """e^x − 1, exact for small x.  ∂x = g·e^x.  PyTorch: ``torch.expm1``.
+
+    >>> nn.expm1(nn.tensor(0.0)).item()
+    0.0
+    """
+    out = get_array_module(input).expm1(_as_float(input))
+    return out, lambda g: g * (out + 1)
+
+
+@op
+def sqrt(input: Array):
+    """√x.  ∂x = g/(2√x).  PyTorch: ``torch.sqrt``.
+
+    >>> nn.sqrt(nn.tensor(9.0)).item()
+    3.0
+    """
+    out = get_array_module(input).sqrt(_as_float(input))
+    return out, lambda g: g / (2 * out)
+
+
+@op
+def rsqrt(input: Array):
+    """1/√x.  ∂x = −g/(2x√x).  PyTorch: ``torch.rsqrt``.
+
+    >>> nn.rsqrt(nn.tensor(4.0)).item()
+    0.5
+    """
+    x = _as_float(input)
+    out = 1 / get_array_module(x).sqrt(x)
+    return out, lambda g: g * (-0.5 * out / x)
+
+
+@op
+def square(input: Array):
+    """x².  ∂x = 2gx.  PyTorch: ``torch.square``.
+
+    >>> nn.square(nn.tensor(3.0)).item()
+    9.0
+    """
+    x = input
+    return x * x, lambda g: g * (2 * x)
+
+
+@op
+def reciprocal(input: Array):
+    """1/x.  ∂x = −g/x².  PyTorch: ``torch.reciprocal``.
+
+    >>> nn.reciprocal(nn.tensor(4.0)).item()
+    0.25
+    """
+    out = 1 / _as_float(input)
+    return out, lambda g: g * (-out * out)
+
+
+@op
+def sin(input: Array):
+    """sin x.  ∂x = g·cos x.  PyTorch: ``torch.sin``.
+
+    >>> nn.sin(nn.tensor(0.0)).item()
+    0.0
+    """
+    x, xp = _as_float(input), get_array_module(input)
+    return xp.sin(x), lambda g: g * xp.cos(x)
+
+
+@op
+def cos(input: Array):
+    """cos x.  ∂x = −g·sin x.  PyTorch: ``torch.cos``.
+
+    >>> nn.cos(nn.tensor(0.0)).item()
+    1.0
+    """
+    x, xp = _as_float(input), get_array_module(input)
+    return xp.cos(x), lambda g: g * -xp.sin(x)
+
+
+@op
+def tanh(input: Array):
+    """tanh x = (e^x − e^−x)/(e^x + e^−x).  ∂x = g·(1 − tanh² x).  PyTorch: ``torch.tanh``.
+
+    >>> nn.tanh(nn.tensor(0.0)).item()
+    0.0
+    """
+    out = get_array_module(input).tanh(_as_float(input))
+    return out, lambda g: g * (1 - out * out)
+
+
+@op
+def sigmoid(input: Array):
+    """σ(x) = 1/(1 + e^−x), without overflow.  ∂x = g·σ·(1 − σ).  PyTorch: ``torch.sigmoid``.
+
+    >>> nn.sigmoid(nn.tensor(0.0)).item()
+    0.5
+    """
+    x, xp = _as_float(input), get_array_module(input)
+    out = xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))  # e^x/(1+e^x) below 0, 1/(1+e^−x) above
+    return out, lambda g: g * (out * (1 - out))
+
+
+@op
+def erf(input: Array):
+    """The error function 2/√π ∫₀ˣ e^(−t²) dt.  ∂x = g·2/√π·e^(−x²).  PyTorch: ``torch.erf``.
+
+    >>> f"{nn.erf(nn.tensor(1.0)).item():.4f}"
+    '0.8427'
+    """
+    x, xp = _as_float(input), get_array_module(input)
+    if xp is np:
+        out = np.vectorize(math.erf, otypes=[x.dtype])(x) if x.size else np.zeros_like(x)
+        out = out if x.ndim else x.dtype.type(out)
+    else:
+        from cupyx.scipy.special import erf as device_erf
+
+        out = device_erf(x)
+    return out, lambda g: g * (2 / math.sqrt(math.pi)) * xp.exp(-x * x)
+
+
+@op
+def clamp(input: Array, min: Array = None, max: Array = None):
+    """x limited to [min, max]; the gradient passes where x lies inside, ends included.  PyTorch: ``torch.clamp``.
+
+    >>> nn.clamp(nn.tensor([-1.0, 0.5, 2.0]), 0, 1).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    x, xp = input, get_array_module(input)
+    if min is None and max is None:
+        raise ValueError("clamp: at least one of min and max must be given, got neither. Use clamp(x, min=0).")
+    out = x if min is None else xp.maximum(x, min)
+    out = out if max is None else xp.minimum(out, max)
+    inside = xp.equal(out, x)
+
+    def grad_min(g):
+        return unbroadcast(g * (xp.less(x, min) & (True if max is None else xp.less(min, max))), min)
+
+    def grad_max(g):
+        return unbroadcast(g * (xp.greater(x, max) | (False if min is None else xp.greater_equal(min, max))), max)
+
+    return out, lambda g: unbroadcast(g * inside, x), grad_min, grad_max
+
+
+@op
+def cast(input: Array, dtype: Any):
+    """The elements as another dtype; the gradient is cast back.  PyTorch: ``Tensor.to(dtype)``.
+
+    >>> nn.cast(nn.tensor([1, 2]), nn.float64).dtype
+    dtype('float64')
+    """
+    before = input.dtype
+    return input.astype(dtype), lambda g: g.astype(before)
+
+
+def _as_float(x: Array) -> Array:
+    """Integers and booleans as the default float dtype, as PyTorch's mathematical functions do."""
+    return x.astype(_default_dtype) if hasattr(x, "dtype") and x.dtype.kind != "f" else x
+
+
+# ---------------------------------------------------------------------------------------------- products
+
+
+@op(same_dtype=True)
+def matmul(input: Array, other: Array):
+    """Matrix product (…, n, k) @ (…, k, m) -> (…, n, m); vectors as in NumPy.  PyTorch: ``torch.matmul``.
+
+    ∂x = g @ yᵀ, ∂y = xᵀ @ g, summed over broadcast batch axes.
+
+    >>> nn.matmul(nn.tensor([[1.0, 2.0]]), nn.tensor([[3.0], [4.0]])).tolist()
+    [[11.0]]
+    """
+    x, y = input, other
+    if not x.ndim or not y.ndim:
+        raise ValueError(f"matmul: needs at least one axis each, got {x.shape} and {y.shape}. Use x * y for numbers.")
+    if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+        raise ValueError(
+            f"matmul: {x.shape} @ {y.shape}: the last axis of the first ({x.shape[-1]}) must equal the "
+            f"{'second to last' if y.ndim > 1 else 'only'} axis of the second "
+            f"({y.shape[-2 if y.ndim > 1 else 0]}). Transpose one of them (.T or .mT)."
+        )
+    # A vector is a matrix with one row (left) or one column (right).
+    left = x if x.ndim > 1 else x[None]
+    right = y if y.ndim > 1 else y[:, None]
+    lost = tuple(axis for axis, v in ((-2, x), (-1, y)) if v.ndim == 1)
+
+    def restore(g):  # put back the axes that a vector lost
+        return get_array_module(g).expand_dims(g, lost) if lost else g
+
+    def grad_x(g):
+        return unbroadcast(restore(g) @ right.swapaxes(-1, -2), left).reshape(x.shape)
+
+    def grad_y(g):
+        return unbroadcast(left.swapaxes(-1, -2) @ restore(g), right).reshape(y.shape)
+
+    return x @ y, grad_x, grad_y
+
+
+def einsum(equation: str, *operands: Any) -> Tensor:
+    """Sum of products named by letters, such as ``"ij,jk->ik"``.  PyTorch: ``torch.einsum``.
+
+    Every letter at most once per operand, no ellipsis. The gradient of one operand is the einsum of the output's
+    gradient with the other operands.
+
+    >>> nn.einsum("ij,ij->i", nn.tensor([[1.0, 2.0]]), nn.tensor([[3.0, 4.0]])).tolist()
+    [11.0]
+    """
+    return _einsum(list(operands), equation)
+
+
+@op(same_dtype=True)
+def _einsum(operands: Arrays, equation: str):
+    xp = get_array_module(*operands)
+    left, arrow, result = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if not arrow:
+        result = "".join(sorted(c for c in set(left) - {","} if left.count(c) == 1))
+    if len(terms) != len(operands) or "." in left or builtins.any(len(set(t)) != len(t) for t in [*terms, result]):
+        raise ValueError(
+            f"einsum: {equation!r} must name {len(operands)} operand(s), each letter once per operand, without '...'. "
+            "Use diagonal() or reshape() first."
+        )
+    for term, array in zip(terms, operands):
+        if len(term) != array.ndim:
+            raise ValueError(f"einsum: {term!r} names {len(term)} axes, its operand has shape {array.shape}.")
+    sizes = {c: n for term, array in zip(terms, operands) for c, n in zip(term, array.shape)}
+
+    def grad_of(i):
+        def grad(g):
+            others = [t for j, t in enumerate(terms) if j != i] + [result]
+            arrays = [a for j, a in enumerate(operands) if j != i] + [g]
+            known = "".join(c for c in terms[i] if builtins.any(c in t for t in others))
+            share = xp.einsum(f"{','.join(others)}->{known}", *arrays)
+            share = share.reshape([sizes[c] if c in known else 1 for c in terms[i]])  # letters only this operand had
+            return xp.broadcast_to(share, [sizes[c] for c in terms[i]])
+
+        return grad
+
+    out = xp.einsum(f"{left}->{result}", *operands, optimize=len(operands) > 2)
+    return out, [grad_of(i) for i in range(len(operands))]
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """x yᵀ of two vectors, (n,) and (m,) -> (n, m).  PyTorch: ``torch.outer``.
+
+    >>> nn.outer(nn.tensor([1.0, 2.0]), nn.tensor([3.0])).tolist()
+    [[3.0], [6.0]]
+    """
+    return unsqueeze(input, 1) * unsqueeze(vec2, 0)
+
+
+# ---------------------------------------------------------------------------------------------- reductions
+
+
+def _axes(name: str, x: Array, dim: Dim) -> tuple[int, ...]:
+    """``dim`` as non-negative axes, checked."""
+    dims = tuple(range(x.ndim)) if dim is None else tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    for d in dims:
+        if isinstance(d, bool) or not isinstance(d, (int, np.integer)):
+            raise TypeError(f"{name}: dim must be an int or a tuple of ints, got {d!r}. Use dim=0.")
+        if not -x.ndim <= d < x.ndim and not (x.ndim == 0 and d in (0, -1)):
+            raise ValueError(
+                f"{name}: dim {d} does not exist in shape {x.shape}, which has axes 0…{x.ndim - 1}. Use dim=-1 for the last."
+            )
+    axes = tuple(d % x.ndim for d in dims) if x.ndim else ()
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"{name}: dim {dim} names an axis twice. Use each axis once.")
+    return axes
+
+
+def _keep(g: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
+    """A reduced array with the reduced axes back, of length 1."""
+    return g if keepdim or not axes else get_array_module(g).expand_dims(g, axes)
+
+
+@op
+def sum(input: Array, dim: Dim = None, keepdim: bool = False, dtype: Any = None):
+    """Sum over all axes or ``dim``.  ∂x = g, repeated.  PyTorch: ``torch.sum``.
+
+    >>> nn.sum(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1).tolist()
+    [3.0, 7.0]
+    """
+    x, axes = input, _axes("sum", input, dim)
+
+    def grad(g):
+        return get_array_module(g).broadcast_to(_keep(g, axes, keepdim), x.shape).astype(x.dtype, copy=False)
+
+    return x.sum(axes, keepdims=keepdim, dtype=dtype), grad
+
+
+@op
+def mean(input: Array, dim: Dim = None, keepdim: bool = False):
+    """Mean over all axes or ``dim``.  ∂x = g/n, repeated.  PyTorch: ``torch.mean``.
+
+    >>> nn.mean(nn.tensor([1.0, 3.0])).item()
+    2.0
+    """
+    x, axes = input, _axes("mean", input, dim)
+    if x.dtype.kind != "f":
+        raise TypeError(f"mean: needs a floating-point tensor, got {x.dtype}. Use x.float().mean().")
+    n = math.prod(x.shape[a] for a in axes)
+    out = x.sum(axes, keepdims=keepdim) / x.dtype.type(n)
+    return out, lambda g: get_array_module(g).broadcast_to(_keep(g / n, axes, keepdim).astype(x.dtype), x.shape)
+
+
+@op
+def var(input: Array, dim: Dim = None, correction: int = 1, keepdim: bool = False):
+    """Variance Σ(x − mean)²/(n − correction).  ∂x = 2g(x − mean)/(n − correction).  PyTorch: ``torch.var``.
+
+    ``correction=1`` is the unbiased form, ``correction=0`` divides by n.
+
+    >>> nn.var(nn.tensor([1.0, 3.0])).item(), nn.var(nn.tensor([1.0, 3.0]), correction=0).item()
+    (2.0, 1.0)
+    """
+    x, axes = _as_float(input), _axes("var", input, dim)
+    centred = x - x.mean(axes, keepdims=True)
+    scale = x.dtype.type(1) / x.dtype.type(math.prod(x.shape[a] for a in axes) - correction)
+    out = (centred * centred).sum(axes, keepdims=keepdim) * scale
+    return out, lambda g: _keep(g, axes, keepdim) * (2 * scale) * centred
+
+
+def std(input: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """Standard deviation, the root of :func:`var`.  PyTorch: ``torch.std``.
+
+    >>> nn.std(nn.tensor([1.0, 3.0]), correction=0).item()
+    1.0
+    """
+    return sqrt(var(input, dim, correction, keepdim))
+
+
+@op
+def prod(input: Array, dim: int | None = None, keepdim: bool = False):
+    """Product over all elements or one axis.  ∂xᵢ = g·Π_{j≠i} xⱼ, zeros included.  PyTorch: ``torch.prod``.
+
+    >>> nn.prod(nn.tensor([2.0, 3.0])).item()
+    6.0
+    """
+    x, axes, xp = input, _axes("prod", input, dim), get_array_module(input)
+
+    def grad(g):  # the product of those before times the product of those after: right where x holds zeros
+        rows = xp.moveaxis(x, axes[0], -1) if dim is not None and x.ndim else x.reshape(-1)
+        one = xp.ones_like(rows[..., :1])
+        before = xp.cumprod(xp.concatenate([one, rows[..., :-1]], -1), -1)
+        after = xp.cumprod(xp.concatenate([one, rows[..., :0:-1]], -1), -1)[..., ::-1]
+        others = before * after
+        others = xp.moveaxis(others, -1, axes[0]) if dim is not None and x.ndim else others.reshape(x.shape)
+        return _keep(g, axes, keepdim) * others
+
+    return x.prod(axes, keepdims=keepdim), grad
+
+
+def _extremum(x: Array, dim: Dim, keepdim: bool, name: str) -> Any:
+    """Largest or smallest over all or several axes; ties share the gradient equally."""
+    axes = _axes(name, x, dim)
+    if not x.size:
+        raise ValueError(f"{name}: a tensor of shape {x.shape} has no elements to choose from. Check the slice.")
+    out = getattr(x, name[-3:])(axes, keepdims=True)
+
+    def grad(g):
+        hit = (x == out).astype(g.dtype)
+        return _keep(g, axes, keepdim) * (hit / hit.sum(axes, keepdims=True))
+
+    return (out if keepdim else out.squeeze(axes) if axes else out), grad
+
+
+@op
+def amax(input: Array, dim: Dim = None, keepdim: bool = False):
+    """Largest element over ``dim``; ties share the gradient equally.  PyTorch: ``torch.amax``.
+
+    >>> nn.amax(nn.tensor([[1.0, 5.0], [3.0, 4.0]]), dim=1).tolist()
+    [5.0, 4.0]
+    """
+    return _extremum(input, dim, keepdim, "amax")
+
+
+@op
+def amin(input: Array, dim: Dim = None, keepdim: bool = False):
+    """Smallest element over ``dim``; ties share the gradient equally.  PyTorch: ``torch.amin``.
+
+    >>> nn.amin(nn.tensor([[1.0, 5.0], [3.0, 4.0]]), dim=1).tolist()
+    [1.0, 3.0]
+    """
+    return _extremum(input, dim, keepdim, "amin")
+
+
+class Extremum(NamedTuple):
+    """What ``max(dim)`` and ``min(dim)`` return."""
+
+    values: Tensor
+    indices: Tensor
+
+
+@op
+def _pick(input: Array, dim: int, keepdim: bool, name: str):
+    x, xp = input, get_array_module(input)
+    (axis,) = _axes(name, x, dim)
+    index = xp.expand_dims(getattr(x, "arg" + name)(axis), axis)
+
+    def grad(g):
+        share = xp.zeros_like(x)
+        xp.put_along_axis(share, index, g if keepdim else xp.expand_dims(g, axis), axis)
+        return share
+
+    values = xp.take_along_axis(x, index, axis)
+    return (values, index) if keepdim else (values.squeeze(axis), index.squeeze(axis)), grad
+
+
+def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """Largest element; with ``dim`` a pair (values, indices), and with a tensor as second argument ``maximum``.
+
+    Over everything ties share the gradient; along ``dim`` it all goes to the first.  PyTorch: ``torch.max``.
+
+    >>> nn.max(nn.tensor([[1.0, 5.0], [7.0, 4.0]]), dim=1).indices.tolist()
+    [1, 0]
+    """
+    if isinstance(dim, Tensor):
+        return maximum(input, dim)
+    return amax(input) if dim is None else Extremum(*_pick(input, dim, keepdim, "max"))
+
+
+def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """Smallest element; with ``dim`` a pair (values, indices).  PyTorch: ``torch.min``; see :func:`max`.
+
+    >>> nn.min(nn.tensor([3.0, 1.0])).item()
+    1.0
+    """
+    if isinstance(dim, Tensor):
+        return minimum(input, dim)
+    return amin(input) if dim is None else Extremum(*_pick(input, dim, keepdim, "min"))
+
+
+@op
+def norm(input: Array, dim: Dim = None, keepdim: bool = False):
+    """Euclidean length √Σx².  ∂x = g·x/‖x‖, and 0 at 0.  PyTorch: ``torch.linalg.vector_norm``.
+
+    >>> nn.norm(nn.tensor([3.0, 4.0])).item()
+    5.0
+    """
+    x, axes, xp = input, _axes("norm", input, dim), get_array_module(input)
+    out = xp.sqrt((x * x).sum(axes, keepdims=True))
+
+    def grad(g):
+        return _keep(g, axes, keepdim) * (x / xp.where(out == 0, xp.ones_like(out), out))
+
+    return (out if keepdim else out.squeeze(axes) if axes else out), grad
+
+
+@op
+def logsumexp(input: Array, dim: Dim, keepdim: bool = False):
+    """ln Σ e^x over ``dim`` without overflow.  ∂x = g·softmax(x).  PyTorch: ``torch.logsumexp``.
+
+    The largest element is taken out of the sum first: ln Σ e^x = m + ln Σ e^(x−m).
+
+    >>> f"{nn.logsumexp(nn.tensor([1000.0, 1000.0]), 0).item():.3f}"
+    '1000.693'
+    """
+    x, axes, xp = _as_float(input), _axes("logsumexp", input, dim), get_array_module(input)
+    top = x.max(axes, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
+    out = top + xp.log(xp.exp(x - top).sum(axes, keepdims=True))
+    return (out if keepdim else out.squeeze(axes) if axes else out), lambda g: _keep(g, axes, keepdim) * xp.exp(x - out)
+
+
+@op
+def cumsum(input: Array, dim: int):
+    """Running sum along ``dim``.  ∂x is the running sum of g from the other end.  PyTorch: ``torch.cumsum``.
+
+    >>> nn.cumsum(nn.tensor([1.0, 2.0, 3.0]), 0).tolist()
+    [1.0, 3.0, 6.0]
+    """
+    x, xp = input, get_array_module(input)
+    (axis,) = _axes("cumsum", x, dim) or (0,)
+    return xp.cumsum(x, axis).reshape(x.shape), lambda g: xp.flip(
+        xp.cumsum(xp.flip(g, axis), axis), axis
+    ).reshape(x.shape)
+
+
+# ---------------------------------------------------------------------------------------------- shapes
+
+
+def _size_of(name: str, x: Array, shape: Sequence[int]) -> tuple[int, ...]:
+    size, known = tuple(shape), math.prod(n for n in shape if n != -1)
+    if size.count(-1) > 1 or (known != x.size if -1 not in size else not known or x.size % known):
+        raise ValueError(
+            f"{name}: shape {x.shape} holds {x.size} elements, which do not fit {size}. Use -1 for one axis."
+        )
+    return size
+
+
+def reshape(input: Tensor, *shape: Any) -> Tensor:
+    """The same elements in another shape; one length may be −1.  PyTorch: ``torch.reshape``.
+
+    >>> nn.reshape(nn.arange(6), 2, -1).shape
+    (2, 3)
+    """
+    return _reshape(input, _shape(shape))
+
+
+@op
+def _reshape(input: Array, shape: Any):
+    before = input.shape
+    return input.reshape(_size_of("reshape", input, shape)), lambda g: g.reshape(before)
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Merge the axes from ``start_dim`` to ``end_dim`` into one.  PyTorch: ``torch.flatten``.
+
+    >>> nn.flatten(nn.zeros(2, 3, 4), 1).shape
+    (2, 12)
+    """
+    if not input.ndim:
+        return input.reshape(1)
+    first, last = (_axes("flatten", input, d)[0] for d in (start_dim, end_dim))
+    shape = input.shape
+    return _reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+
+
+def squeeze(input: Tensor, dim: Dim = None) -> Tensor:
+    """Drop axes of length 1 (all of them, or ``dim`` if it has length 1).  PyTorch: ``torch.squeeze``.
+
+    >>> nn.squeeze(nn.zeros(1, 3, 1)).shape
+    (3,)
+    """
+    drop = {a for a in _axes("squeeze", input, dim) if input.shape[a] == 1}
+    return _reshape(input, tuple(n for a, n in enumerate(input.shape) if a not in drop))
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """Insert an axis of length 1 before ``dim``.  PyTorch: ``torch.unsqueeze``.
+
+    >>> nn.unsqueeze(nn.zeros(3), 1).shape
+    (3, 1)
+    """
+    if not -input.ndim - 1 <= dim <= input.ndim:
+        raise ValueError(f"unsqueeze: dim {dim} must lie in −{input.ndim + 1}…{input.ndim} for shape {input.shape}.")
+    at = dim % (input.ndim + 1)
+    return _reshape(input, (*input.shape[:at], 1, *input.shape[at:]))
+
+
+def permute(input: Tensor, *dims: Any) -> Tensor:
+    """Axes in another order.  PyTorch: ``torch.permute``.
+
+    >>> nn.permute(nn.zeros(2, 3, 4), 2, 0, 1).shape
+    (4, 2, 3)
+    """
+    axes = _axes("permute", input, _shape(dims))
+    if len(axes) != input.ndim:
+        raise ValueError(f"permute: dims {axes} must name every axis of shape {input.shape} once.")
+    return _permute(input, axes)
+
+
+@op
+def _permute(input: Array, axes: Any):
+    back = tuple(np.argsort(axes))
+    return input.transpose(axes), lambda g: g.transpose(back)
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Swap two axes.  PyTorch: ``torch.transpose``.
+
+    >>> nn.transpose(nn.zeros(2, 3), 0, 1).shape
+    (3, 2)
+    """
+    first, second = (_axes("transpose", input, d)[0] for d in (dim0, dim1))
+    order = list(range(input.ndim))
+    order[first], order[second] = second, first
+    return _permute(input, tuple(order))
+
+
+def expand(input: Tensor, *sizes: Any) -> Tensor:
+    """Repeat axes of length 1 without copying; −1 keeps an axis.  PyTorch: ``Tensor.expand``.
+
+    >>> nn.expand(nn.zeros(3, 1), -1, 4).shape
+    (3, 4)
+    """
+    size = list(_shape(sizes))
+    for i in range(1, len(size) + 1):
+        if size[-i] == -1 and i <= input.ndim:
+            size[-i] = input.shape[-i]
+    return broadcast_to(input, tuple(size))
+
+
+@op
+def broadcast_to(input: Array, shape: Any):
+    """``input`` repeated to ``shape`` by the broadcasting rules.  PyTorch: ``torch.broadcast_to``.
+
+    >>> nn.broadcast_to(nn.tensor([1.0, 2.0]), (2, 2)).tolist()
+    [[1.0, 2.0], [1.0, 2.0]]
+    """
+    x = input
+    return get_array_module(x).broadcast_to(x, shape), lambda g: unbroadcast(g, x)
+
+
+@op(same_dtype=True)
+def cat(tensors: Arrays, dim: int = 0):
+    """Join tensors along an axis they already have.  ∂ of each is its slice of g.  PyTorch: ``torch.cat``.
+
+    >>> nn.cat([nn.tensor([1.0]), nn.tensor([2.0, 3.0])]).tolist()
+    [1.0, 2.0, 3.0]
+    """
+    xp = get_array_module(*tensors)
+    (axis,) = _axes("cat", tensors[0], dim)
+    for i, t in enumerate(tensors):
+        if t.ndim != tensors[0].ndim or builtins.any(
+            a != b for k, (a, b) in enumerate(zip(t.shape, tensors[0].shape)) if k != axis
+        ):
+            raise ValueError(
+                f"cat: tensor {i} of shape {t.shape} and tensor 0 of shape {tensors[0].shape} may differ only along "
+                f"dim {dim}. Use stack for a new axis."
+            )
+    ends = np.cumsum([t.shape[axis] for t in tensors])
+    parts = [(slice(None),) * axis + (slice(end - t.shape[axis], end),) for t, end in zip(tensors, ends)]
+    return xp.concatenate(tensors, axis), [lambda g, part=part: g[part] for part in parts]
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Join tensors of one shape along a new axis.  PyTorch: ``torch.stack``.
+
+    >>> nn.stack([nn.tensor([1.0, 2.0]), nn.tensor([3.0, 4.0])]).shape
+    (2, 2)
+    """
+    for i, t in enumerate(tensors):
+        if t.shape != tensors[0].shape:
+            raise ValueError(
+                f"stack: tensor {i} has shape {t.shape}, tensor 0 {tensors[0].shape}; they must be equal. Use cat."
+            )
+    return cat([unsqueeze(t, dim) for t in tensors], dim)
+
+
+def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Cut an axis into pieces of a given size, or of given sizes.  PyTorch: ``torch.split``.
+
+    >>> [t.tolist() for t in nn.split(nn.arange(5), 2)]
+    [[0, 1], [2, 3], [4]]
+    """
+    (axis,) = _axes("split", input, dim)
+    n, sizes = input.shape[axis], split_size_or_sections
+    if isinstance(sizes, int):
+        if sizes < 1:
+            raise ValueError(f"split: pieces need a size >= 1, got {sizes}. Use split(t, 1) for single rows.")
+        sizes = [builtins.min(sizes, n - i) for i in range(0, n, sizes)]
+    if math.fsum(sizes) != n:
+        raise ValueError(f"split: sections {list(sizes)} must add up to the length {n} of dim {dim}.")
+    ends = np.cumsum(sizes)
+    return tuple(input[(slice(None),) * axis + (slice(int(e - s), int(e)),)] for s, e in zip(sizes, ends))
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """Cut an axis into at most ``chunks`` equal pieces (the last may be shorter).  PyTorch: ``torch.chunk``.
+
+    >>> [len(t) for t in nn.chunk(nn.arange(5), 2)]
+    [3, 2]
+    """
+    if chunks < 1:
+        raise ValueError(f"chunk: chunks must be >= 1, got {chunks}.")
+    return split(input, -(-input.shape[dim] // chunks) or 1, dim)
+
+
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices along an axis, which disappears.  PyTorch: ``torch.unbind``.
+
+    >>> [t.item() for t in nn.unbind(nn.tensor([1.0, 2.0]))]
+    [1.0, 2.0]
+    """
+    (axis,) = _axes("unbind", input, dim)
+    return tuple(input[(slice(None),) * axis + (i,)] for i in range(input.shape[axis]))
+
+
+@op
+def flip(input: Array, dims: Dim):
+    """Reverse the order along axes; ∂x is g reversed.  PyTorch: ``torch.flip``.
+
+    >>> nn.flip(nn.tensor([1.0, 2.0]), 0).tolist()
+    [2.0, 1.0]
+    """
+    axes, xp = _axes("flip", input, dims), get_array_module(input)
+    return xp.flip(input, axes), lambda g: xp.flip(g, axes)
+
+
+@op
+def roll(input: Array, shifts: Any, dims: Dim = None):
+    """Shift cyclically along axes; ∂x is g shifted back.  PyTorch: ``torch.roll``.
+
+    >>> nn.roll(nn.tensor([1.0, 2.0, 3.0]), 1).tolist()
+    [3.0, 1.0, 2.0]
+    """
+    xp = get_array_module(input)
+    back = tuple(-s for s in shifts) if isinstance(shifts, (tuple, list)) else -shifts
+    return xp.roll(input, shifts, dims), lambda g: xp.roll(g, back, dims)
+
+
+def repeat(input: Tensor, *sizes: Any) -> Tensor:
+    """Copies side by side, ``sizes`` times along each axis (NumPy: ``tile``).  PyTorch: ``Tensor.repeat``.
+
+    >>> nn.repeat(nn.tensor([1.0, 2.0]), 2).tolist()
+    [1.0, 2.0, 1.0, 2.0]
+    """
+    counts = _shape(sizes)
+    if len(counts) < input.ndim:
+        raise ValueError(f"repeat: needs a count for each of the {input.ndim} axes of {input.shape}, got {counts}.")
+    shape = (1,) * (len(counts) - input.ndim) + tuple(input.shape)
+    doubled = _reshape(input, tuple(n for s in shape for n in (1, s)))  # (1, s₀, 1, s₁, …)
+    wide = broadcast_to(doubled, tuple(n for c, s in zip(counts, shape) for n in (c, s)))
+    return _reshape(wide, tuple(c * s for c, s in zip(counts, shape)))
+
+
+@op
+def diagonal(input: Array, offset: int = 0):
+    """The diagonal of a matrix (n, m).  PyTorch: ``torch.diagonal``.
+
+    >>> nn.diagonal(nn.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [1.0, 4.0]
+    """
+    x, xp = input, get_array_module(input)
+    if x.ndim != 2:
+        raise ValueError(f"diagonal: needs a matrix, got shape {x.shape}. Use einsum for batches.")
+
+    def grad(g):
+        share = xp.zeros_like(x)
+        rows = xp.arange(len(g)) + builtins.max(0, -offset)
+        share[rows, rows + offset] = g
+        return share
+
+    return x.diagonal(offset), grad
+
+
+@op
+def tril(input: Array, diagonal: int = 0):
+    """The lower triangle, zeros above.  PyTorch: ``torch.tril``.
+
+    >>> nn.tril(nn.ones(2, 2)).tolist()
+    [[1.0, 0.0], [1.0, 1.0]]
+    """
+    xp = get_array_module(input)
+    return xp.tril(input, diagonal), lambda g: xp.tril(g, diagonal)
+
+
+@op
+def triu(input: Array, diagonal: int = 0):
+    """The upper triangle, zeros below.  PyTorch: ``torch.triu``.
+
+    >>> nn.triu(nn.ones(2, 2)).tolist()
+    [[1.0, 1.0], [0.0, 1.0]]
+    """
+    xp = get_array_module(input)
+    return xp.triu(input, diagonal), lambda g: xp.triu(g, diagonal)
+
+
+# ---------------------------------------------------------------------------------------------- choosing
+
+
+def _plain_index(index: Any) -> Any:
+    """An index without tensors in it."""
+    if isinstance(index, Tensor):
+        return index.data
+    if isinstance(index, tuple):
+        return tuple(map(_plain_index, index))
+    if isinstance(index, list):
+        return np.asarray([operator.index(i) if not isinstance(i, bool) else i for i in index])
+    return index
+
+
+@op
+def getitem(input: Array, index: Any):
+    """x[index] with integers, slices, arrays and masks as in NumPy.  ∂x is zero but for g at ``index``.
+
+    An element chosen twice gets both gradients.  PyTorch: ``Tensor.__getitem__``.
+
+    >>> nn.getitem(nn.tensor([1.0, 2.0, 3.0]), [0, 0]).tolist()
+    [1.0, 1.0]
+    """
+    x, index = input, _plain_index(index)
+    parts = index if isinstance(index, tuple) else (index,)
+    basic = builtins.all(part is None or part is ... or isinstance(part, (int, slice, np.integer)) for part in parts)
+    try:
+        out = x[index]
+    except IndexError as error:
+        raise IndexError(f"getitem: {error}; the tensor has shape {x.shape}.") from None
+
+    def grad(g):
+        share = get_array_module(x).zeros_like(x)
+        if basic:
+            share[index] = g
+        else:
+            get_array_module(x).add.at(share, index, g)
+        return share
+
+    return out, grad
+
+
+@op
+def where(condition: Any, input: Array, other: Array):
+    """x where the condition holds, y elsewhere; the gradient follows the choice.  PyTorch: ``torch.where``.
+
+    >>> nn.where(nn.tensor([True, False]), nn.tensor([1.0, 2.0]), 0.0).tolist()
+    [1.0, 0.0]
+    """
+    x, y, xp = input, other, get_array_module(condition, input, other)
+    if getattr(condition, "dtype", None) != bool_:
+        raise TypeError(
+            f"where: condition must be a bool tensor, got {getattr(condition, 'dtype', type(condition).__name__)}. "
+            "Use a comparison such as x > 0."
+        )
+    return (
+        xp.where(condition, x, y),
+        lambda g: unbroadcast(g * condition, x),
+        lambda g: unbroadcast(g * ~condition, y),
+    )
+
+
+def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
+    """``value`` where ``mask`` is True, x elsewhere.  PyTorch: ``torch.masked_fill``.
+
+    >>> nn.masked_fill(nn.tensor([1.0, 2.0]), nn.tensor([False, True]), 0).tolist()
+    [1.0, 0.0]
+    """
+    return where(~mask, input, value)
+
+
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements where ``mask`` is True, in a row.  PyTorch: ``torch.masked_select``.
+
+    >>> nn.masked_select(nn.tensor([1.0, 2.0]), nn.tensor([False, True])).tolist()
+    [2.0]
+    """
+    return input[mask]
+
+
+@op
+def gather(input: Array, dim: int, index: Any):
+    """out[i][j] = x[index[i][j]][j] for dim = 0, and likewise along others.  PyTorch: ``torch.gather``.
+
+    >>> nn.gather(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), 1, nn.tensor([[1], [0]])).tolist()
+    [[2.0], [3.0]]
+    """
+    x, xp = input, get_array_module(input)
+    (axis,) = _axes("gather", x, dim)
+    if index.ndim != x.ndim or index.dtype.kind not in "iu":
+        raise ValueError(f"gather: index must hold integers in {x.ndim} axes, got {index.dtype} of shape {index.shape}.")
+    place = [xp.arange(n).reshape([-1 if i == a else 1 for i in range(x.ndim)]) for a, n in enumerate(index.shape)]
+    place[axis] = index
+
+    def grad(g):
+        share = xp.zeros_like(x)
+        xp.add.at(share, tuple(place), g)
+        return share
+
+    return x[tuple(place)], grad
+
+
+# ---------------------------------------------------------------------------------------------- no gradient
+
+
+def _compare(name: str, symbol: str) -> Any:
+    """A comparison or a test: its result has no gradient, so nothing is recorded."""
+
+    def compare(input: Any, other: Any) -> Tensor:
+        x, y = (t._data if isinstance(t, Tensor) else t for t in (input, other))
+        try:
+            return Tensor(np.asarray(getattr(operator, name)(x, y)) if np.isscalar(x) else getattr(operator, name)(x, y))
+        except ValueError as error:
+            raise _shape_error(name, [x, y], error) from None
+
+    compare.__name__ = compare.__qualname__ = name
+    compare.__doc__ = f"""Element by element, x {symbol} y, as a bool tensor.  PyTorch: ``torch.{name}``.
+
+    >>> {name}(nn.tensor([1, 2]), 2).tolist()
+    {[getattr(operator, name)(1, 2), getattr(operator, name)(2, 2)]}
+    """
+    return compare
+
+
+eq, ne, lt, le, gt, ge = (
+    _compare(*pair) for pair in (("eq", "="), ("ne", "≠"), ("lt", "<"), ("le", "≤"), ("gt", ">"), ("ge", "≥"))
+)
+
+
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Index of the largest element (the first of equals).  PyTorch: ``torch.argmax``.
+
+    >>> nn.argmax(nn.tensor([[1.0, 5.0], [3.0, 2.0]]), dim=1).tolist()
+    [1, 0]
+    """
+    return Tensor(input.data.argmax(dim, keepdims=keepdim))
+
+
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Index of the smallest element (the first of equals).  PyTorch: ``torch.argmin``.
+
+    >>> nn.argmin(nn.tensor([3.0, 1.0])).item()
+    1
+    """
+    return Tensor(input.data.argmin(dim, keepdims=keepdim))
+
+
+def argsort(input: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
+    """Indices that sort an axis (stable).  PyTorch: ``torch.argsort``.
+
+    >>> nn.argsort(nn.tensor([3.0, 1.0, 2.0])).tolist()
+    [1, 2, 0]
+    """
+    return Tensor(get_array_module(input._data).argsort(-input.data if descending else input.data, dim, stable=True))
+
+
+def sort(input: Tensor, dim: int = -1, descending: bool = False) -> Extremum:
+    """Sorted values and the indices they came from; the gradient goes back to where they stood.  PyTorch: ``torch.sort``.
+
+    >>> nn.sort(nn.tensor([3.0, 1.0])).values.tolist()
+    [1.0, 3.0]
+    """
+    indices = argsort(input, dim, descending)
+    return Extremum(gather(input, dim, indices), indices)
+
+
+def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether every element is true.  PyTorch: ``torch.all``.
+
+    >>> nn.all(nn.tensor([True, False])).item()
+    False
+    """
+    return Tensor(input.data.all(dim, keepdims=keepdim))
+
+
+def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether some element is true.  PyTorch: ``torch.any``.
+
+    >>> nn.any(nn.tensor([True, False])).item()
+    True
+    """
+    return Tensor(input.data.any(dim, keepdims=keepdim))
+
+
+def _unary(name: str, doc: str, example: str) -> Any:
+    def test(input: Tensor) -> Tensor:
+        return Tensor(getattr(get_array_module(input._data), name)(input._data))
+
+    test.__name__ = test.__qualname__ = name
+    test.__doc__ = f"""{doc}  PyTorch: ``torch.{name}``.
+
+    >>> {name}(nn.tensor([0.0, float("nan")])).tolist()
+    {example}
+    """
+    return test
+
+
+isnan = _unary("isnan", "Which elements are NaN.", "[False, True]")
+isfinite = _unary("isfinite", "Which elements are neither NaN nor infinite.", "[True, False]")
+isinf = _unary("isinf", "Which elements are infinite.", "[False, False]")
+
+
+@op
+def sign(input: Array):
+    """−1, 0 or 1; its gradient is 0.  PyTorch: ``torch.sign``.
+
+    >>> nn.sign(nn.tensor([-3.0, 0.0])).tolist()
+    [-1.0, 0.0]
+    """
+    xp = get_array_module(input)
+    return xp.sign(input), lambda g: xp.zeros_like(g)
+
+
+@op
+def floor(input: Array):
+    """The next integer below; its gradient is 0.  PyTorch: ``torch.floor``.
+
+    >>> nn.floor(nn.tensor(1.5)).item()
+    1.0
+    """
+    xp = get_array_module(input)
+    return xp.floor(input), lambda g: xp.zeros_like(g)
+
+
+@op
+def round(input: Array):
+    """The nearest integer, halves to even; its gradient is 0.  PyTorch: ``torch.round``.
+
+    >>> nn.round(nn.tensor(2.5)).item()
+    2.0
+    """
+    xp = get_array_module(input)
+    return xp.round(input), lambda g: xp.zeros_like(g)
+
+
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+    """Whether all elements agree within atol + rtol·|other|.  PyTorch: ``torch.allclose``.
+
+    >>> nn.allclose(nn.tensor([1.0]), nn.tensor([1.0 + 1e-7]))
+    True
+    """
+    x, y = input._data, other._data
+    return bool(get_array_module(x).allclose(x, y, rtol, atol))
+
+
+def clone(input: Tensor) -> Tensor:
+    """A copy inside the graph.  PyTorch: ``torch.clone``.
+
+    >>> a = nn.tensor([1.0]); b = nn.clone(a); b.data[0] = 5; a.item()
+    1.0
+    """
+    return _clone(input)
+
+
+@op
+def _clone(input: Array):
+    return +input if input.dtype.kind != "b" else input.copy(), lambda g: g
+
+
+# ---------------------------------------------------------------------------------------------- gradients as a function
+
+
+def grad(outputs: Tensor, inputs: Any, grad_outputs: Any = None, retain_graph: bool = False) -> tuple[Any, ...]:
+    """d(outputs)/d(input) for each input, as arrays; no ``.grad`` changes.  PyTorch: ``torch.autograd.grad``.
+
+    Works for intermediate tensors too. Raises RuntimeError for an input that ``outputs`` does not depend on.
+
+    >>> x = nn.tensor(3.0, requires_grad=True); y = x * x
+    >>> float(nn.grad(y, [x])[0])
+    6.0
+    """
+    wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    ids = {id(t) for t in wanted}
+    with np.errstate(all="ignore"):
+        steps = autograd.backward_steps(outputs, outputs._seed(grad_outputs), retain_graph)
+        found = {id(step.value): +step.gradient for step in steps if id(step.value) in ids}
+    for i, t in enumerate(wanted):
+        if id(t) not in found:
+            raise RuntimeError(f"grad: outputs do not depend on inputs[{i}] through recorded ops. Check requires_grad.")
+    return tuple(found[id(t)] for t in wanted)
+
+
+def detect_anomaly() -> Any:
+    """Inside the block, the first op whose result or gradient holds NaN or Inf raises.  PyTorch: ``detect_anomaly``.
+
+    >>> with nn.detect_anomaly():
+    ...     nn.log(nn.tensor(0.0))
+    Traceback (most recent call last):
+    RuntimeError: detect_anomaly: log made -inf first (1 of 1 elements). Look at its inputs.
+    """
+
+    def check(array: Any, where: str) -> None:
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            bad = array[~np.isfinite(array)] if array.ndim else array
+            raise RuntimeError(
+                f"detect_anomaly: {where} made {bad.ravel()[0]} first ({bad.size} of {array.size} elements). "
+                "Look at its inputs."
+            )
+
+    return autograd.watch(check)
+
+
+# ---------------------------------------------------------------------------------------------- methods and operators
+
+
+def _in_place(symbol: str, ufunc: str) -> Any:
+    def change(self: Tensor, other: Any) -> Tensor:
+        def write(array: Any, value: Any) -> None:
+            getattr(get_array_module(array), ufunc)(array, value, out=array, casting="same_kind")
+
+        return self._change(f"x {symbol}= y", other, write, f"x = x {symbol} y (a running sum adds loss.item())")
+
+    change.__doc__ = f"x {symbol}= y, in place."
+    return change
+
+
+def _logical(name: str) -> Any:
+    method = f"__{name}__"
+    return lambda self, other: Tensor(getattr(self.data, method)(other.data if isinstance(other, Tensor) else other))
+
+
+def _reflected(function: Any) -> Any:
+    return lambda self, other: function(other, self)
+
+
+def _as_dtype(dtype: Any) -> Any:
+    def convert(self: Tensor) -> Tensor:
+        return self.to(dtype)
+
+    convert.__doc__ = f"The same tensor as {dtype}."
+    return convert
+
+
+_METHODS = (
+    add, sub, mul, div, pow, maximum, minimum, neg, abs, exp, log, log1p, expm1, sqrt, rsqrt, square, reciprocal, sin,
+    cos, tanh, sigmoid, erf, clamp, matmul, outer, sum, mean, var, std, prod, amax, amin, max, min, norm, logsumexp,
+    cumsum, reshape, flatten, squeeze, unsqueeze, permute, transpose, expand, broadcast_to, split, chunk, unbind, flip,
+    roll, repeat, diagonal, tril, triu, masked_fill, masked_select, gather, eq, ne, lt, le, gt, ge, argmax, argmin,
+    argsort, sort, all, any, isnan, isfinite, isinf, sign, floor, round, allclose, clone,
+)  # fmt: skip
+for _function in _METHODS:
+    setattr(Tensor, _function.__name__, _function)
+for _name, _function in {
+    "add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul, "neg": neg, "abs": abs,
+    "eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge": ge, "getitem": getitem,
+}.items():  # fmt: skip
+    setattr(Tensor, f"__{_name}__", _function)
+for _name, _function in {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul}.items():
+    setattr(Tensor, f"__r{_name}__", _reflected(_function))
+for _name, _symbol, _ufunc in (
+    ("add", "+", "add"), ("sub", "-", "subtract"), ("mul", "*", "multiply"), ("truediv", "/", "divide"),
+):  # fmt: skip
+    _function = _in_place(_symbol, _ufunc)
+    setattr(Tensor, f"__i{_name}__", _function)
+    setattr(Tensor, _name.removeprefix("true") + "_", _function)
+for _name in ("and", "or", "xor"):
+    setattr(Tensor, f"__{_name}__", _logical(_name))
+for _name, _dtype in (("float", float32), ("double", float64), ("long", int64), ("int", int32), ("bool", bool_)):
+    setattr(Tensor, _name, _as_dtype(_dtype))
+Tensor.__invert__ = lambda self: Tensor(~self._data)  # type: ignore[attr-defined]
+Tensor.view = Tensor.reshape  # type: ignore[attr-defined]
+Tensor.T = property(lambda self: permute(self, *reversed(range(self.ndim))), doc="All axes in reverse order.")  # type: ignore[attr-defined]
+Tensor.mT = property(lambda self: transpose(self, -2, -1), doc="The last two axes swapped.")  # type: ignore[attr-defined]

@@ -1,0 +1,528 @@
+"""Network functions: activations, softmax, linear maps, and the arithmetic of the losses.
+
+``import nnlib.functional as F``. Rows are examples: x (N, in), y = x Wᵀ + b with W (out, in).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .core import (
+    Array, Tensor, _as_float, _axes, _keep, logsumexp, maximum, op, sigmoid, tanh, unbroadcast, where,
+)  # fmt: skip
+from .device import get_array_module, rng
+
+# ---------------------------------------------------------------------------------------------- activations
+
+
+@op
+def relu(input: Array):
+    """max(0, x).  ∂x = g where x > 0, and 0 at the kink.  PyTorch: ``F.relu``.
+
+    >>> F.relu(nn.tensor([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+    x = input
+    out = get_array_module(x).maximum(x, 0)
+    return out, lambda g: g * (out > 0)
+
+
+@op
+def leaky_relu(input: Array, negative_slope: float = 0.01):
+    """x where x > 0, slope·x elsewhere.  ∂x = g·(1 or slope).  PyTorch: ``F.leaky_relu``.
+
+    >>> F.leaky_relu(nn.tensor([-1.0, 2.0]), 0.5).tolist()
+    [-0.5, 2.0]
+    """
+    x, xp = input, get_array_module(input)
+    slope = xp.where(xp.greater(x, 0), x.dtype.type(1), x.dtype.type(negative_slope))
+    return x * slope, lambda g: g * slope
+
+
+@op
+def elu(input: Array, alpha: float = 1.0):
+    """x where x > 0, α(eˣ − 1) elsewhere.  ∂x = g·(1 or αeˣ).  PyTorch: ``F.elu``.  Source: Clevert et al. 2016.
+
+    >>> F.elu(nn.tensor([0.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+    x, xp = _as_float(input), get_array_module(input)
+    below = alpha * xp.expm1(xp.minimum(x, 0))
+    return xp.where(xp.greater(x, 0), x, below), lambda g: g * xp.where(
+        xp.greater(x, 0), x.dtype.type(1), below + x.dtype.type(alpha)
+    )
+
+
+@op
+def gelu(input: Array, approximate: str = "none"):
+    """x·Φ(x) with Φ the normal distribution function, or its tanh form.  PyTorch: ``F.gelu``.
+
+    ∂x = g·(Φ(x) + x·φ(x)).  Source: Hendrycks & Gimpel 2016.
+
+    >>> f"{F.gelu(nn.tensor(1.0)).item():.6f}"
+    '0.841345'
+    """
+    x, xp = _as_float(input), get_array_module(input)
+    if approximate == "tanh":
+        scale = math.sqrt(2 / math.pi)
+        bent = xp.tanh(scale * (x + 0.044715 * x**3))
+        slope = 0.5 * (1 + bent) + 0.5 * x * (1 - bent * bent) * scale * (1 + 3 * 0.044715 * x * x)
+        return 0.5 * x * (1 + bent), lambda g: g * slope
+    if approximate != "none":
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}.")
+    below = 0.5 * (1 + erf_array(x / math.sqrt(2)))
+    density = xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+    return x * below, lambda g: g * (below + x * density)
+
+
+@op
+def softplus(input: Array, beta: float = 1.0):
+    """ln(1 + e^(βx))/β, a smooth ReLU.  ∂x = g·σ(βx).  PyTorch: ``F.softplus`` (which switches to x above 20/β).
+
+    >>> f"{F.softplus(nn.tensor(0.0)).item():.6f}"
+    '0.693147'
+    """
+    if beta <= 0:
+        raise ValueError(f"softplus: beta must be > 0, got {beta}. Use softplus(-x) to mirror the curve.")
+    x, xp = _as_float(input), get_array_module(input)
+    bx = beta * x
+    return xp.logaddexp(bx, xp.zeros_like(bx)) / beta, lambda g: g * (
+        xp.exp(xp.minimum(bx, 0)) / (1 + xp.exp(-xp.abs(bx)))
+    )
+
+
+def silu(input: Tensor) -> Tensor:
+    """x·σ(x), also called swish.  PyTorch: ``F.silu``.
+
+    >>> F.silu(nn.tensor(0.0)).item()
+    0.0
+    """
+    return input * sigmoid(input)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """ln σ(x) = −softplus(−x), without underflow.  PyTorch: ``F.logsigmoid``.
+
+    >>> F.logsigmoid(nn.tensor(-1000.0)).item()
+    -1000.0
+    """
+    return -softplus(-input)
+
+
+@op
+def step(input: Array):
+    """1 where x > 0, else 0: the perceptron's activation, whose gradient is 0 everywhere.  PyTorch: ``torch.heaviside``.
+
+    >>> F.step(nn.tensor([-1.0, 0.0, 2.0])).tolist()
+    [0.0, 0.0, 1.0]
+    """
+    x, xp = input, get_array_module(input)
+    return xp.greater(x, 0).astype(x.dtype), lambda g: xp.zeros_like(g)
+
+
+def maxout(input: Tensor, pieces: int) -> Tensor:
+    """The largest of each group of ``pieces`` neighbouring features, (…, n·pieces) -> (…, n).
+
+    No PyTorch counterpart. Source: Goodfellow et al. 2013.
+
+    >>> F.maxout(nn.tensor([[1.0, 5.0, 3.0, 2.0]]), 2).tolist()
+    [[5.0, 3.0]]
+    """
+    if pieces < 1 or input.shape[-1] % pieces:
+        raise ValueError(
+            f"maxout: the last axis of {input.shape} must be a multiple of pieces={pieces}. "
+            f"Use Linear(in, out * {pieces}) before it."
+        )
+    return input.reshape(*input.shape[:-1], input.shape[-1] // pieces, pieces).max(-1).values
+
+
+def erf_array(x: Array) -> Array:
+    """erf of an array, element by element (see :func:`nnlib.erf` for tensors)."""
+    from .core import erf
+
+    return erf(Tensor(x))._data
+
+
+# ---------------------------------------------------------------------------------------------- softmax
+
+
+@op
+def softmax(input: Array, dim: int):
+    """p = eˣ/Σeˣ along ``dim``.  ∂x = p·(g − Σ g·p).  PyTorch: ``F.softmax``.
+
+    >>> F.softmax(nn.tensor([0.0, 0.0]), dim=0).tolist()
+    [0.5, 0.5]
+    """
+    x, xp = _as_float(input), get_array_module(input)
+    axes = _axes("softmax", x, _one_dim("softmax", dim))
+    p = xp.exp(x - x.max(axes, keepdims=True))
+    p = p / p.sum(axes, keepdims=True)
+    return p, lambda g: p * (g - (g * p).sum(axes, keepdims=True))
+
+
+@op
+def log_softmax(input: Array, dim: int):
+    """x − ln Σeˣ along ``dim``, without overflow.  ∂x = g − softmax(x)·Σg.  PyTorch: ``F.log_softmax``.
+
+    >>> F.log_softmax(nn.tensor([1000.0, 0.0]), dim=0).tolist()
+    [0.0, -1000.0]
+    """
+    x, xp = _as_float(input), get_array_module(input)
+    axes = _axes("log_softmax", x, _one_dim("log_softmax", dim))
+    out = x - x.max(axes, keepdims=True)
+    out = out - xp.log(xp.exp(out).sum(axes, keepdims=True))
+    return out, lambda g: g - xp.exp(out) * g.sum(axes, keepdims=True)
+
+
+def _one_dim(name: str, dim: Any) -> int:
+    if isinstance(dim, bool) or not isinstance(dim, int):
+        raise TypeError(f"{name}: dim must say along which axis the results add up to 1, got {dim!r}. Use dim=-1.")
+    return dim
+
+
+# ---------------------------------------------------------------------------------------------- linear maps
+
+
+@op(same_dtype=True)
+def linear(input: Array, weight: Array, bias: Array = None):
+    """y = x Wᵀ + b: (…, in) with W (out, in), b (out,) -> (…, out).  PyTorch: ``F.linear``.
+
+    ∂x = g W, ∂W = gᵀ x, ∂b = Σ g over all rows.
+
+    >>> F.linear(nn.tensor([[1.0, 2.0]]), nn.tensor([[3.0, 4.0]]), nn.tensor([5.0])).tolist()
+    [[16.0]]
+    """
+    x, w, b = input, weight, bias
+    if w.ndim != 2 or not x.ndim or x.shape[-1] != w.shape[1]:
+        hint = "x.reshape(len(x), -1)" if x.ndim > 2 else f"a layer with in_features={x.shape[-1] if x.ndim else 1}"
+        raise ValueError(
+            f"linear: weight of shape {w.shape} (out, in) expects input (…, {w.shape[-1] if w.ndim else '?'}), "
+            f"got {x.shape}. Use {hint}."
+        )
+    if b is not None and b.shape != w.shape[:1]:
+        raise ValueError(f"linear: weight {w.shape} needs a bias of shape {w.shape[:1]}, got {b.shape}.")
+    out = x @ w.T
+    if b is not None:
+        out += b
+    rows = x.reshape(-1, x.shape[-1])
+
+    def grad_weight(g):
+        return g.reshape(-1, g.shape[-1]).T @ rows
+
+    def grad_bias(g):
+        return g.reshape(-1, g.shape[-1]).sum(0)
+
+    return out, lambda g: g @ w, grad_weight, grad_bias
+
+
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
+    """Class indices (…) as rows of 0 and 1, (…, K), int64.  PyTorch: ``F.one_hot``.
+
+    >>> F.one_hot(nn.tensor([0, 2])).tolist()
+    [[1, 0, 0], [0, 0, 1]]
+    """
+    index = input._data
+    classes = int(index.max()) + 1 if num_classes == -1 else num_classes
+    _check_classes("one_hot", index, classes)
+    xp = get_array_module(index)
+    return Tensor((xp.expand_dims(index, -1) == xp.arange(classes)).astype(np.int64))
+
+
+@op
+def _dropout(input: Array, mask: Any):
+    return input * mask, lambda g: g * mask
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    """Zero each element with probability p and scale the rest by 1/(1 − p).  PyTorch: ``F.dropout``.
+
+    Without ``training`` the input passes unchanged.  Source: Srivastava et al. 2014.
+
+    >>> F.dropout(nn.ones(3), p=1.0).tolist(), F.dropout(nn.ones(3), training=False).tolist()
+    ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0])
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p is a probability in 0…1, got {p}. Use p=0.5 to drop half.")
+    if not training or p == 0:
+        return input
+    keep = rng().random(input.shape) >= p
+    scale = 1 / (1 - p) if p < 1 else 0.0
+    return _dropout(input, get_array_module(input._data).asarray(keep * scale, dtype=input.dtype))
+
+
+# ---------------------------------------------------------------------------------------------- losses
+
+
+def _reduce(values: Tensor, reduction: str, name: str) -> Tensor:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}.")
+    return values if reduction == "none" else values.mean() if reduction == "mean" else values.sum()
+
+
+def _check_same_shape(name: str, input: Tensor, target: Any) -> None:
+    if not isinstance(target, Tensor):
+        raise TypeError(f"{name}: target must be a Tensor, got {type(target).__name__}. Use nn.tensor(target).")
+    if input.shape != target.shape:
+        fix = "Make the shapes equal."
+        if input.numel() == target.numel():
+            fix = f"Use target.reshape{target.shape and input.shape} or input.squeeze()."
+        raise ValueError(
+            f"{name}: input {input.shape} and target {target.shape} differ; broadcasting would compare every pair. {fix}"
+        )
+
+
+def _check_classes(name: str, index: Any, classes: int, ignore_index: int | None = None) -> None:
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"{name}: class indices must be integers, got {index.dtype}. Use target.long().")
+    bad = (index < 0) | (index >= classes)
+    if ignore_index is not None:
+        bad &= index != ignore_index
+    if bad.any():
+        place = np.argwhere(np.asarray(bad.tolist()))[0].tolist() if index.ndim else []
+        where_ = f" at position {place[0] if len(place) == 1 else tuple(place)}" if place else ""
+        raise ValueError(
+            f"{name}: target must hold class indices 0…{classes - 1}, got {int(index[tuple(place)])}{where_}. "
+            "Labels start at 0."
+        )
+
+
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """Mean of (x − y)² over all elements.  PyTorch: ``F.mse_loss`` (which broadcasts; here shapes must be equal).
+
+    >>> F.mse_loss(nn.tensor([1.0, 2.0]), nn.tensor([1.0, 4.0])).item()
+    2.0
+    """
+    _check_same_shape("mse_loss", input, target)
+    return _reduce((input - target).square(), reduction, "mse_loss")
+
+
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """Mean of |x − y| over all elements.  PyTorch: ``F.l1_loss``.
+
+    >>> F.l1_loss(nn.tensor([1.0, 2.0]), nn.tensor([1.0, 4.0])).item()
+    1.0
+    """
+    _check_same_shape("l1_loss", input, target)
+    return _reduce((input - target).abs(), reduction, "l1_loss")
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """−ln softmax(z)_y from logits z (N, K) or (N, K, …) and classes y (N,) or (N, …).  PyTorch: ``F.cross_entropy``.
+
+    ``target`` may also hold probabilities, in the shape of the logits. ``weight`` (K,) weights the classes and,
+    for indices, the mean divides by the weights met; rows with ``ignore_index`` do not count. The gradient at
+    the logits is (softmax(z) − one_hot(y))/N.
+
+    >>> f"{F.cross_entropy(nn.tensor([[1.0, 2.0, 3.0]]), nn.tensor([0])).item():.4f}"
+    '2.4076'
+    """
+    if not isinstance(target, Tensor):
+        raise TypeError(f"cross_entropy: target must be a Tensor, got {type(target).__name__}. Use nn.tensor(target).")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing must lie in 0…1, got {label_smoothing}.")
+    if target.dtype.kind == "f":
+        return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
+    if label_smoothing:
+        smooth = _cross_entropy_smooth(input, target, weight, ignore_index, reduction, label_smoothing)
+        return smooth
+    if reduction == "mean" and weight is None and input.ndim == 2:
+        return _cross_entropy(input, target, ignore_index)
+    dim = 1 if input.ndim > 1 else 0
+    return nll_loss(log_softmax(input, dim), target, weight, ignore_index, reduction)
+
+
+@op
+def _cross_entropy(input: Array, target: Any, ignore_index: int):
+    """The common case in one op: logits (N, K), classes (N,), mean. It never makes the (N, K) log-probabilities."""
+    z, y, xp = input, target, get_array_module(input)
+    _check_target("cross_entropy", z, y, ignore_index)
+    rows = xp.arange(len(y))
+    counted = y != ignore_index
+    y = xp.where(counted, y, 0) if not counted.all() else y
+    n = z.dtype.type(counted.sum())
+    p = xp.exp(z - z.max(1, keepdims=True))
+    total = p.sum(1, keepdims=True)
+    losses = xp.log(total[:, 0]) - (z[rows, y] - z.max(1))
+    loss = (losses * counted).sum() / n
+
+    def grad(g):
+        scale = (counted * (g / n))[:, None].astype(z.dtype)
+        share = p * (scale / total)
+        share[rows, y] -= scale[:, 0]
+        return share
+
+    return loss, grad
+
+
+def _check_target(name: str, z: Any, y: Any, ignore_index: int | None) -> None:
+    expected = z.shape[:1] + z.shape[2:] if z.ndim > 1 else ()
+    if not z.ndim or y.shape != expected:
+        raise ValueError(
+            f"{name}: input {z.shape} expects target of shape {expected} (a class index per example), got {y.shape}. "
+            "Use target.reshape(-1) or argmax of one-hot rows."
+        )
+    _check_classes(name, y, z.shape[1] if z.ndim > 1 else z.shape[0], ignore_index)
+
+
+def _cross_entropy_probabilities(input: Tensor, target: Tensor, weight: Any, reduction: str, smoothing: float) -> Tensor:
+    _check_same_shape("cross_entropy", input, target)
+    dim = 1 if input.ndim > 1 else 0
+    if smoothing:
+        target = target * (1 - smoothing) + smoothing / input.shape[dim]
+    losses = -(target * log_softmax(input, dim))
+    if weight is not None:
+        losses = losses * weight.reshape([-1 if a == dim else 1 for a in range(input.ndim)])
+    losses = losses.sum(dim)
+    return losses.sum() / max(losses.numel(), 1) if reduction == "mean" else _reduce(losses, reduction, "cross_entropy")
+
+
+def _cross_entropy_smooth(
+    input: Tensor, target: Tensor, weight: Any, ignore_index: int, reduction: str, smoothing: float
+) -> Tensor:
+    """(1 − ε)·cross entropy + ε·(mean over the classes), as PyTorch defines label smoothing for indices."""
+    dim = 1 if input.ndim > 1 else 0
+    logp = log_softmax(input, dim)
+    sharp = nll_loss(logp, target, weight, ignore_index, reduction)
+    shape = [-1 if a == dim else 1 for a in range(input.ndim)]
+    spread = -(logp if weight is None else logp * weight.reshape(shape)).sum(dim)
+    counted = Tensor((target.data != ignore_index).astype(input.dtype))
+    spread = spread * counted
+    if reduction == "mean":
+        met = counted if weight is None else weight[where(counted > 0, target, 0)] * counted
+        spread = spread.sum() / met.sum()
+    elif reduction == "sum":
+        spread = spread.sum()
+    return sharp * (1 - smoothing) + spread * (smoothing / input.shape[dim])
+
+
+def nll_loss(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """−logp_y from log-probabilities (N, K) or (N, K, …) and classes (N,) or (N, …).  PyTorch: ``F.nll_loss``.
+
+    >>> F.nll_loss(nn.tensor([[-1.0, -2.0]]), nn.tensor([1])).item()
+    2.0
+    """
+    _check_target("nll_loss", input._data, target._data, ignore_index)
+    y = target.data
+    counted = y != ignore_index
+    safe = np.where(counted, y, 0) if get_array_module(y) is np else get_array_module(y).where(counted, y, 0)
+    if input.ndim == 1:
+        picked = input[int(safe)]
+    else:
+        picked = input.gather(1, Tensor(safe).unsqueeze(1)).squeeze(1)
+    weights = Tensor(counted.astype(input.dtype)) if weight is None else weight.detach()[Tensor(safe)] * Tensor(
+        counted.astype(input.dtype)
+    )
+    losses = -picked * weights
+    return losses.sum() / weights.sum() if reduction == "mean" else _reduce(losses, reduction, "nll_loss")
+
+
+@op
+def _bce_with_logits(input: Array, target: Array, weight: Any, pos_weight: Any):
+    """t·softplus(−z) + (1 − t)·softplus(z), the stable form of −t ln σ(z) − (1 − t) ln(1 − σ(z))."""
+    z, t, xp = input, target, get_array_module(input)
+    zero = xp.zeros_like(z)
+    off, on = xp.logaddexp(z, zero), xp.logaddexp(-z, zero)
+    w = 1 if weight is None else weight
+    pw = 1 if pos_weight is None else pos_weight
+    s = xp.exp(xp.minimum(z, 0)) / (1 + xp.exp(-xp.abs(z)))
+
+    def grad_z(g):
+        return unbroadcast(g * w * ((1 - t) * s - pw * t * (1 - s)), z)
+
+    return w * (pw * t * on + (1 - t) * off), grad_z, lambda g: unbroadcast(g * w * (pw * on - off), t)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """−t ln σ(z) − (1 − t) ln(1 − σ(z)) from logits, without overflow; ∂z = (σ(z) − t)/n.
+
+    PyTorch: ``F.binary_cross_entropy_with_logits``.
+
+    >>> f"{F.binary_cross_entropy_with_logits(nn.tensor([0.0]), nn.tensor([1.0])).item():.4f}"
+    '0.6931'
+    """
+    _check_same_shape("binary_cross_entropy_with_logits", input, target)
+    losses = _bce_with_logits(input, target.to(input.dtype), weight, pos_weight)
+    return _reduce(losses, reduction, "binary_cross_entropy_with_logits")
+
+
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
+    """−t ln p − (1 − t) ln(1 − p) from probabilities p in [0, 1]; logs are cut at −100.  PyTorch: ``F.binary_cross_entropy``.
+
+    >>> f"{F.binary_cross_entropy(nn.tensor([0.5]), nn.tensor([1.0])).item():.4f}"
+    '0.6931'
+    """
+    _check_same_shape("binary_cross_entropy", input, target)
+    p = input._data
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(
+            f"binary_cross_entropy: input must hold probabilities in 0…1, got {float(p.min()):.4g}…{float(p.max()):.4g}. "
+            "Apply sigmoid first, or use binary_cross_entropy_with_logits."
+        )
+    target = target.to(input.dtype)
+    losses = -(target * input.log().clamp(min=-100) + (1 - target) * (1 - input).log().clamp(min=-100))
+    return _reduce(losses if weight is None else losses * weight, reduction, "binary_cross_entropy")
+
+
+def hinge_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
+    """max(0, margin − t·s) of scores s and labels t in {−1, +1}.  No direct PyTorch counterpart.
+
+    >>> F.hinge_loss(nn.tensor([0.5, 2.0]), nn.tensor([1.0, 1.0])).item()
+    0.25
+    """
+    _check_same_shape("hinge_loss", input, target)
+    if not ((target._data == 1) | (target._data == -1)).all():
+        raise ValueError("hinge_loss: target must hold labels −1 and +1. Use 2 * target - 1 for labels 0 and 1.")
+    return _reduce(relu(margin - target.to(input.dtype) * input), reduction, "hinge_loss")
+
+
+def multi_margin_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
+    """Σ_{j≠y} max(0, margin − s_y + s_j)/K for scores (N, K), the multi-class hinge.  PyTorch: ``F.multi_margin_loss``.
+
+    >>> F.multi_margin_loss(nn.tensor([[1.0, 0.5]]), nn.tensor([0])).item()
+    0.25
+    """
+    _check_target("multi_margin_loss", input._data, target._data, None)
+    index = target.unsqueeze(1)
+    gaps = relu(margin - input.gather(1, index) + input)
+    others = Tensor(1 - one_hot(target, input.shape[1]).data.astype(input.dtype))
+    return _reduce((gaps * others).sum(1) / input.shape[1], reduction, "multi_margin_loss")
+
+
+def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    """q·(ln q − input), with ``input`` log-probabilities and q the target.  PyTorch: ``F.kl_div``.
+
+    ``reduction="batchmean"`` divides by the rows and is the KL divergence; "mean" divides by all elements.
+
+    >>> F.kl_div(nn.tensor([0.5]).log(), nn.tensor([0.5])).item()
+    0.0
+    """
+    _check_same_shape("kl_div", input, target)
+    if log_target:
+        losses = target.exp() * (target - input)
+    else:
+        safe = where(target > 0, target, 1.0)
+        losses = target * (safe.log() - input)
+        losses = where(target > 0, losses, 0.0)
+    if reduction == "batchmean":
+        return losses.sum() / (input.shape[0] if input.ndim else 1)
+    return _reduce(losses, reduction, "kl_div")

@@ -1,0 +1,398 @@
+"""The tree of parameters: Module, its containers, state dicts and hooks."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .core import Tensor, _check_differentiable, as_tensor
+
+__all__ = ["Module", "ModuleList", "Parameter", "Sequential"]
+
+
+class Parameter(Tensor):
+    """A tensor that a Module finds and an optimiser trains: a leaf with ``requires_grad=True``.
+
+    PyTorch: ``nn.Parameter``.
+
+    >>> nn.Parameter(nn.zeros(2)).requires_grad
+    True
+    """
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        array = as_tensor(data).data
+        if requires_grad:
+            _check_differentiable("Parameter", array)
+        super().__init__(array, requires_grad)
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + super().__repr__()
+
+
+class Module:
+    """A computation with parameters; modules hold modules, and the tree is what ``parameters()`` walks.
+
+    Assign Parameters and Modules as attributes in ``__init__`` (after ``super().__init__()``) and write
+    ``forward``. PyTorch: ``nn.Module``.
+
+    >>> class Scale(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.factor = nn.Parameter(nn.tensor(2.0))
+    ...     def forward(self, x):
+    ...         return self.factor * x
+    >>> Scale()(nn.tensor(3.0)).item()
+    6.0
+    """
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Any]
+    _modules: dict[str, Module | None]
+
+    def __init__(self) -> None:
+        for name in ("_parameters", "_buffers", "_modules", "_hooks", "_pre_hooks"):
+            object.__setattr__(self, name, {})
+        object.__setattr__(self, "training", True)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output; called by ``module(...)``."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no forward. Write def forward(self, x): … and call the module, not forward."
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if "_modules" not in self.__dict__:
+            raise _not_initialised(self)
+        for hook in self._pre_hooks.values():  # type: ignore[attr-defined]
+            hook(self, args)
+        output = self.forward(*args, **kwargs)
+        for hook in self._hooks.values():  # type: ignore[attr-defined]
+            replaced = hook(self, args, output)
+            output = output if replaced is None else replaced
+        return output
+
+    # -- attributes: parameters, buffers and modules live in their own dicts
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_modules" not in self.__dict__ and (isinstance(value, (Parameter, Module)) or _hides_modules(value)):
+            raise _not_initialised(self)
+        if _hides_modules(value):
+            count = len(value)
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a plain {type(value).__name__} holding {count} Modules or Parameters, "
+                f"which parameters() cannot see. Use nn.ModuleList([...])."
+            )
+        store: Any = self.__dict__
+        for kind, wanted in (("_parameters", Parameter), ("_modules", Module)):
+            if isinstance(value, wanted) or (value is None and name in self.__dict__.get(kind, ())):
+                store = self.__dict__[kind]
+        if store is self.__dict__ and name in self.__dict__.get("_parameters", ()):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a Parameter and cannot become a {type(value).__name__}. "
+                "Use nn.Parameter(...), or .data to change its values."
+            )
+        if store is self.__dict__ and name in self.__dict__.get("_buffers", ()):
+            store = self._buffers
+            value = value.data if isinstance(value, Tensor) else value
+        for kind in ("_parameters", "_buffers", "_modules"):
+            self.__dict__.get(kind, {}).pop(name, None) if self.__dict__.get(kind) is not store else None
+        if store is self.__dict__:
+            object.__setattr__(self, name, value)
+        else:
+            self.__dict__.pop(name, None)
+            store[name] = value
+
+    def __getattr__(self, name: str) -> Any:
+        for kind in ("_parameters", "_buffers", "_modules"):
+            found = self.__dict__.get(kind, {})
+            if name in found:
+                return found[name]
+        if "_modules" not in self.__dict__:
+            raise _not_initialised(self)
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        for kind in ("_parameters", "_buffers", "_modules"):
+            if name in self.__dict__.get(kind, ()):
+                del self.__dict__[kind][name]
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> Iterable[str]:
+        return [*super().__dir__(), *self._parameters, *self._buffers, *self._modules]
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter by name; None reserves the name (a layer without bias)."""
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, array: Any) -> None:
+        """Add an array that belongs to the state but is not trained (running statistics, masks)."""
+        self._buffers[name] = array.data if isinstance(array, Tensor) else array
+
+    def register_forward_hook(self, hook: Callable[[Module, Any, Any], Any]) -> Callable[[], None]:
+        """Call ``hook(module, inputs, output)`` after every forward; returns a function that removes the hook."""
+        return _add_hook(self._hooks, hook)  # type: ignore[attr-defined]
+
+    def register_forward_pre_hook(self, hook: Callable[[Module, Any], Any]) -> Callable[[], None]:
+        """Call ``hook(module, inputs)`` before every forward; returns a function that removes the hook."""
+        return _add_hook(self._pre_hooks, hook)  # type: ignore[attr-defined]
+
+    # -- walking the tree
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """(path, module) for this module and all below it, each once."""
+        seen: set[int] = set()
+
+        def walk(module: Module, path: str) -> Iterator[tuple[str, Module]]:
+            if id(module) in seen:
+                return
+            seen.add(id(module))
+            yield path, module
+            for name, child in module._modules.items():
+                if child is not None:
+                    yield from walk(child, f"{path}.{name}" if path else name)
+
+        yield from walk(self, prefix)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) for the modules directly inside."""
+        return ((name, child) for name, child in self._modules.items() if child is not None)
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly inside."""
+        return (child for _, child in self.named_children())
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter) for the whole tree; a shared parameter comes once."""
+        seen: set[int] = set()
+        for path, module in self.named_modules(prefix):
+            for name, parameter in module._parameters.items():
+                if parameter is not None and id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    yield f"{path}.{name}" if path else name, parameter
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Every parameter of the tree, a shared one once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """(path, array) for the buffers of the whole tree."""
+        for path, module in self.named_modules(prefix):
+            for name, array in module._buffers.items():
+                yield f"{path}.{name}" if path else name, array
+
+    def get_submodule(self, target: str) -> Module:
+        """The module at a dotted path."""
+        module: Any = self
+        for name in filter(None, target.split(".")):
+            module = getattr(module, name)
+        return module
+
+    def apply(self, fn: Callable[[Module], None]) -> Module:
+        """Call ``fn`` on every module of the tree, children first."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    # -- modes and moves
+
+    def train(self, mode: bool = True) -> Module:
+        """Switch dropout and batch statistics on (or off) in the whole tree."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Switch to evaluation: no dropout, running statistics."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Freeze or unfreeze every parameter."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self) -> None:
+        """Set every gradient to None."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def to(self, target: Any) -> Module:
+        """Move all parameters and buffers to a dtype (floating point only) or a device, in place."""
+        for module in self.modules():
+            for parameter in filter(None, module._parameters.values()):
+                moved = parameter.detach().to(target)
+                parameter.data = moved.data
+                parameter.grad = None if parameter.grad is None else Tensor(parameter.grad).to(target).data
+            for name, array in module._buffers.items():
+                if array is not None and (isinstance(target, str) or array.dtype.kind == "f"):
+                    module._buffers[name] = Tensor(array).to(target).data
+        return self
+
+    def float(self) -> Module:
+        """Parameters and buffers as float32."""
+        return self.to(np.dtype("float32"))
+
+    def double(self) -> Module:
+        """Parameters and buffers as float64."""
+        return self.to(np.dtype("float64"))
+
+    # -- state
+
+    def state_dict(self) -> dict[str, Any]:
+        """Path -> array for parameters and buffers, with PyTorch's keys. The arrays are shared, not copied."""
+        state: dict[str, Any] = OrderedDict()
+        for path, module in self.named_modules():
+            for name, value in [*module._parameters.items(), *module._buffers.items()]:
+                if value is not None:
+                    state[f"{path}.{name}" if path else name] = value.data if isinstance(value, Tensor) else value
+        return state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
+        """Copy arrays (or tensors) into parameters and buffers.  PyTorch: ``Module.load_state_dict``.
+
+        Nothing is copied unless everything fits; ``strict=False`` lets names be missing or left over.
+        Raises ValueError that names what is missing, unexpected, or of another shape.
+
+        >>> a, b = nn.Linear(2, 1), nn.Linear(2, 1)
+        >>> b.load_state_dict(a.state_dict()); bool((a.weight == b.weight).all())
+        True
+        """
+        own = self.state_dict()
+        given = {key: value.detach() if hasattr(value, "detach") else value for key, value in state_dict.items()}
+        given = {key: value.data if isinstance(value, Tensor) else np.asarray(value) for key, value in given.items()}
+        problems = [
+            f"{key}: expected shape {own[key].shape}, got {given[key].shape}"
+            for key in own
+            if key in given and own[key].shape != given[key].shape
+        ]
+        if strict:
+            problems += [f"{key}: missing" for key in own if key not in given]
+            problems += [f"{key}: unexpected" for key in given if key not in own]
+        if problems:
+            raise ValueError(
+                f"load_state_dict: {len(problems)} of {len(own)} entries of {type(self).__name__} do not fit: "
+                + "; ".join(problems[:10])
+                + ("; …" if len(problems) > 10 else "")
+                + ". Build the same model first, or pass strict=False for missing and unexpected names."
+            )
+        for path, module in self.named_modules():
+            for store in (module._parameters, module._buffers):
+                for name, value in store.items():
+                    key = f"{path}.{name}" if path else name
+                    if value is None or key not in given:
+                        continue
+                    array = value.data if isinstance(value, Tensor) else value
+                    array[...] = given[key]
+                    if isinstance(value, Tensor):
+                        value.version += 1
+
+    # -- printing
+
+    def extra_repr(self) -> str:
+        """The settings shown in ``repr``."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
+        if not lines:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        return f"{type(self).__name__}({self.extra_repr()}\n  " + "\n  ".join(lines) + "\n)"
+
+
+def _hides_modules(value: Any) -> bool:
+    members = value.values() if isinstance(value, dict) else value
+    return isinstance(value, (list, tuple, dict, set)) and any(isinstance(m, (Module, Parameter)) for m in members)
+
+
+def _not_initialised(module: Module) -> AttributeError:
+    return AttributeError(
+        f"{type(module).__name__}: Module.__init__ has not run yet. Call super().__init__() first in __init__."
+    )
+
+
+def _add_hook(hooks: dict[object, Any], hook: Any) -> Callable[[], None]:
+    key = object()
+    hooks[key] = hook
+    return lambda: hooks.pop(key, None)  # type: ignore[return-value]
+
+
+class Sequential(Module):
+    """Modules one after the other: the output of each is the input of the next.  PyTorch: ``nn.Sequential``.
+
+    Takes modules, or one dict of name -> module.
+
+    >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    >>> net(nn.zeros(5, 3)).shape, len(net)
+    ((5, 1), 3)
+    """
+
+    def __init__(self, *modules: Any) -> None:
+        super().__init__()
+        named = modules[0] if len(modules) == 1 and isinstance(modules[0], dict) else dict(enumerate(modules))
+        for name, module in named.items():
+            if not isinstance(module, Module):
+                raise TypeError(
+                    f"Sequential: entry {name} must be a Module, got {type(module).__name__}. "
+                    "Use nn.ReLU() (an instance), not nn.ReLU or a function."
+                )
+            self._modules[str(name)] = module
+
+    def forward(self, x: Any) -> Any:
+        """Apply each module in turn."""
+        for name, module in self._modules.items():
+            try:
+                x = module(x)  # type: ignore[misc]
+            except ValueError as error:
+                raise ValueError(f"Sequential[{name}] {error}") from error
+        return x
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())  # type: ignore[arg-type]
+
+    def __getitem__(self, index: Any) -> Any:
+        items = list(self._modules.items())[index]
+        return Sequential(dict(items)) if isinstance(index, slice) else items[1]
+
+
+class ModuleList(Module):
+    """A list whose modules ``parameters()`` can see.  PyTorch: ``nn.ModuleList``.
+
+    >>> layers = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
+    >>> len(list(layers.parameters()))
+    6
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        for module in modules:
+            self.append(module)
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end."""
+        if not isinstance(module, Module):
+            raise TypeError(f"ModuleList: entries must be Modules, got {type(module).__name__}. Use nn.Linear(...).")
+        self._modules[str(len(self))] = module
+        return self
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())  # type: ignore[arg-type]
+
+    def __getitem__(self, index: Any) -> Any:
+        found = list(self._modules.values())[index]
+        return ModuleList(found) if isinstance(index, slice) else found  # type: ignore[arg-type]

@@ -1,0 +1,154 @@
+"""Optimisers: update parameters from their gradients, in place.
+
+``optimizer.step()`` then ``optimizer.zero_grad()``. Parameter groups give parts of a model their own settings, e.g.
+weight decay on weights only::
+
+    nn.optim.SGD([{"params": weights, "weight_decay": 1e-4}, {"params": biases}], lr=0.1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .core import Tensor
+from .device import get_array_module
+
+__all__ = ["SGD", "Optimizer"]
+
+
+class Optimizer:
+    """Parameter groups, their settings and their state.  PyTorch: ``torch.optim.Optimizer``.
+
+    A subclass writes ``_update(parameter, gradient, group, state)``.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        groups = list(params) if not isinstance(params, Tensor) else [params]
+        if not groups:
+            raise ValueError(f"{type(self).__name__}: got no parameters. Pass model.parameters() of a model with layers.")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[int, dict[str, Any]] = {}
+        for group in groups:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with settings of their own; what is not said comes from the defaults."""
+        name = type(self).__name__
+        members = param_group["params"]
+        members = [members] if isinstance(members, Tensor) else list(members)
+        known = {id(p) for group in self.param_groups for p in group["params"]}
+        for p in members:
+            if not isinstance(p, Tensor):
+                raise TypeError(f"{name}: params must be Tensors, got {type(p).__name__}. Use model.parameters().")
+            if not p.is_leaf:
+                raise ValueError(f"{name}: can only train leaves, got the result of {p.node}. Use nn.Parameter.")
+            if id(p) in known:
+                raise ValueError(f"{name}: a parameter (shape {p.shape}) is in two groups. Put it into one.")
+            known.add(id(p))
+        unknown = sorted(set(param_group) - set(self.defaults) - {"params"})
+        if unknown:
+            raise TypeError(f"{name}: unknown setting {unknown[0]!r}; it takes {', '.join(self.defaults)}.")
+        group = {**self.defaults, **param_group, "params": members}
+        self._check(group)
+        self.param_groups.append(group)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        for key in ("lr", "momentum", "weight_decay", "eps"):
+            if key in group and not (np.isfinite(group[key]) and group[key] >= 0):
+                raise ValueError(f"{type(self).__name__}: {key} must be a number >= 0, got {group[key]}.")
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to None."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if p.grad.shape != p.shape:
+                    raise ValueError(f"step: gradient {p.grad.shape} and parameter {p.shape} differ in shape.")
+                self._update(p.data, p.grad, group, self.state.setdefault(id(p), {}))
+                p.version += 1
+
+    def _update(self, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """Settings and state as plain data; parameters are numbered in order."""
+        number = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        groups = [
+            {**{k: v for k, v in group.items() if k != "params"}, "params": [number[id(p)] for p in group["params"]]}
+            for group in self.param_groups
+        ]
+        return {"state": {number[key]: dict(value) for key, value in self.state.items()}, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over settings and state from :meth:`state_dict`."""
+        ours = [len(group["params"]) for group in self.param_groups]
+        theirs = [len(group["params"]) for group in state_dict["param_groups"]]
+        if ours != theirs:
+            raise ValueError(f"load_state_dict: groups of {theirs} parameters do not fit groups of {ours}.")
+        everyone = [p for group in self.param_groups for p in group["params"]]
+        for group, saved in zip(self.param_groups, state_dict["param_groups"]):
+            group.update({k: v for k, v in saved.items() if k != "params"})
+        self.state = {
+            id(everyone[i]): {k: v.copy() if hasattr(v, "copy") else v for k, v in saved.items()}
+            for i, saved in state_dict["state"].items()
+        }
+
+    def __repr__(self) -> str:
+        rows = [", ".join(f"{k}={v}" for k, v in group.items() if k != "params") for group in self.param_groups]
+        return f"{type(self).__name__}({'; '.join(rows)})"
+
+
+class SGD(Optimizer):
+    """θ ← θ − lr·v with v ← momentum·v + g, g the gradient plus weight_decay·θ.  PyTorch: ``torch.optim.SGD``.
+
+    The first v is g itself. ``nesterov`` steps along g + momentum·v instead; ``dampening`` scales later g.
+
+    >>> w = nn.Parameter(nn.tensor([1.0]))
+    >>> optimizer = nn.optim.SGD([w], lr=0.1)
+    >>> (w * w).sum().backward(); optimizer.step(); w.tolist()
+    [0.800000011920929]
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
+        super().__init__(params, {**settings, "nesterov": nesterov})
+
+    def _check(self, group: dict[str, Any]) -> None:
+        super()._check(group)
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"]):
+            raise ValueError("SGD: nesterov needs momentum > 0 and dampening 0. Use momentum=0.9.")
+
+    def _update(self, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
+        if group["weight_decay"]:
+            g = g + group["weight_decay"] * p
+        if group["momentum"]:
+            if "momentum_buffer" not in state:
+                state["momentum_buffer"] = get_array_module(g).array(g, copy=True)
+            else:
+                v = state["momentum_buffer"]
+                v *= group["momentum"]
+                v += (1 - group["dampening"]) * g if group["dampening"] else g
+            v = state["momentum_buffer"]
+            g = g + group["momentum"] * v if group["nesterov"] else v
+        p -= group["lr"] * g

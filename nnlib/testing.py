@@ -1,0 +1,155 @@
+"""Judge gradients by central differences, and numbers by tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .autograd import no_grad
+from .core import Tensor, grad, rng
+
+__all__ = ["assert_close", "gradcheck", "numeric_grad"]
+
+
+def numeric_grad(fn: Callable[..., Any], inputs: Sequence[Tensor], index: int = 0, eps: float = 1e-6) -> np.ndarray:
+    """Central differences (f(x + εe) − f(x − εe))/2ε of a scalar function, for every element of ``inputs[index]``.
+
+    Two evaluations per element: exact enough to judge, far too slow to train.
+
+    >>> x = nn.tensor([3.0], dtype=nn.float64)
+    >>> nn.testing.numeric_grad(lambda x: (x * x).sum(), [x]).round(6)
+    array([6.])
+    """
+    x = inputs[index].data
+    if x.dtype != np.float64:
+        raise TypeError(f"numeric_grad: needs float64 (rounding drowns the difference), got {x.dtype}. Use t.double().")
+    out = np.zeros(x.shape)
+    with no_grad():
+        for place in np.ndindex(x.shape):
+            before = x[place]
+            ends = []
+            for shift in (eps, -eps):
+                x[place] = before + shift
+                ends.append(float(_scalar(fn(*inputs))))
+            x[place] = before
+            out[place] = (ends[0] - ends[1]) / (2 * eps)
+    return out
+
+
+def _scalar(value: Any) -> Any:
+    value = value._data if isinstance(value, Tensor) else value
+    if np.size(value) != 1:
+        raise ValueError(f"numeric_grad: the function must return one number, got shape {np.shape(value)}. Sum it up.")
+    return np.asarray(value).reshape(())
+
+
+def gradcheck(
+    fn: Callable[..., Any],
+    inputs: Sequence[Tensor],
+    eps: float = 1e-6,
+    atol: float = 1e-6,
+    rtol: float = 1e-4,
+    projections: int | None = None,
+    raise_exception: bool = True,
+) -> bool:
+    """Compare the gradients of ``fn(*inputs)`` with central differences, in float64.  PyTorch: ``torch.autograd.gradcheck``.
+
+    Outputs of any shape are weighted by random numbers first, so that no two errors can cancel. Every element of every
+    input with ``requires_grad`` is checked; ``projections=k`` checks k random directions instead (two evaluations
+    each), for functions that are too slow. Raises TypeError for other dtypes than float64, ValueError if no input asks for a
+    gradient or none of the outputs depends on it, AssertionError (or returns False) where gradients differ.
+
+    >>> x = nn.tensor([1.0, 2.0], dtype=nn.float64, requires_grad=True)
+    >>> nn.testing.gradcheck(lambda x: x.exp(), [x])
+    True
+    """
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    wanted = [i for i, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad]
+    if not wanted:
+        raise ValueError("gradcheck: no input has requires_grad=True, so nothing would be checked. Set it.")
+    for i in wanted:
+        if inputs[i].dtype != np.float64:
+            raise TypeError(f"gradcheck: inputs[{i}] is {inputs[i].dtype}; central differences need float64. Use .double().")
+    first = fn(*inputs)
+    outputs = first if isinstance(first, (tuple, list)) else (first,)
+    generator = np.random.default_rng(0)
+    weights = [generator.uniform(0.5, 1.5, t.shape) * generator.choice([-1, 1], t.shape) for t in outputs]
+
+    def weighted(*values: Tensor) -> Any:
+        result = fn(*values)
+        result = result if isinstance(result, (tuple, list)) else (result,)
+        total = None
+        for t, w in zip(result, weights):
+            if t.dtype.kind == "f":
+                part = (t * Tensor(w)).sum()
+                total = part if total is None else total + part
+        return total
+
+    total = weighted(*inputs)
+    if not total.requires_grad:
+        raise ValueError("gradcheck: the output depends on no input through recorded ops. Is it detached?")
+    analytic = []
+    for i in wanted:
+        try:
+            analytic.append(grad(total, inputs[i], retain_graph=True)[0])
+        except RuntimeError:
+            analytic.append(np.zeros(inputs[i].shape))
+    for i, ours in zip(wanted, analytic):
+        if ours.shape != inputs[i].shape or ours.dtype != inputs[i].dtype:
+            return _fail(
+                f"gradient of inputs[{i}] has shape {ours.shape} and dtype {ours.dtype}, the input {inputs[i].shape} "
+                f"and {inputs[i].dtype}",
+                raise_exception,
+            )
+    if projections is None:
+        for i, ours in zip(wanted, analytic):
+            theirs = numeric_grad(weighted, inputs, i, eps)
+            wrong = ~(np.abs(ours - theirs) <= atol + rtol * np.abs(theirs))
+            if wrong.any():
+                place = tuple(int(p) for p in np.argwhere(wrong)[0])
+                return _fail(
+                    f"gradient of inputs[{i}] at {place} is {ours[place]:.8g}, central differences say "
+                    f"{theirs[place]:.8g} ({wrong.sum()} of {wrong.size} elements differ)",
+                    raise_exception,
+                )
+        return True
+    for _ in range(projections):
+        directions = [rng().standard_normal(inputs[i].shape) for i in wanted]
+        ours_along = sum(float((g * d).sum()) for g, d in zip(analytic, directions))
+        ends = []
+        with no_grad():
+            for sign in (1, -1):
+                for i, d in zip(wanted, directions):
+                    inputs[i].data[...] += sign * eps * d
+                ends.append(float(_scalar(weighted(*inputs))))
+                for i, d in zip(wanted, directions):
+                    inputs[i].data[...] -= sign * eps * d
+        theirs_along = (ends[0] - ends[1]) / (2 * eps)
+        if not abs(ours_along - theirs_along) <= atol + rtol * abs(theirs_along):
+            return _fail(
+                f"gradient along a random direction is {ours_along:.8g}, central differences say {theirs_along:.8g}",
+                raise_exception,
+            )
+    return True
+
+
+def _fail(message: str, raise_exception: bool) -> bool:
+    if raise_exception:
+        raise AssertionError(f"gradcheck: {message}. Look at the gradient function of the op.")
+    return False
+
+
+def assert_close(actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None) -> None:
+    """Raise AssertionError unless shapes and dtypes are equal and numbers agree.  PyTorch: ``torch.testing.assert_close``.
+
+    Tolerances fit the dtype: 1.3e-6 and 1e-5 for float32, 1e-7 for float64.
+
+    >>> nn.testing.assert_close(nn.tensor([1.0]), nn.tensor([1.0 + 1e-7]))
+    """
+    a, e = (t.detach().numpy() if isinstance(t, Tensor) else np.asarray(t) for t in (actual, expected))
+    if a.shape != e.shape or a.dtype != e.dtype:
+        raise AssertionError(f"assert_close: got shape {a.shape}, {a.dtype}; expected {e.shape}, {e.dtype}.")
+    defaults = (1.3e-6, 1e-5) if a.dtype == np.float32 else (1e-7, 1e-7) if a.dtype == np.float64 else (0.0, 0.0)
+    np.testing.assert_allclose(a, e, defaults[0] if rtol is None else rtol, defaults[1] if atol is None else atol)
