@@ -17,92 +17,88 @@ the leaves only when the whole walk has succeeded: an exception half-way changes
 from __future__ import annotations
 
 import itertools
+import operator
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 __all__ = [
-    "Node", "Step", "backward", "backward_steps", "enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled",
+    "Node", "backward", "backward_steps", "enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled",
     "watch",
 ]  # fmt: skip
 
 GradFn = Callable[[Any], Any]
 
-_clock = itertools.count()
+Step = tuple[Any, Any, list[tuple[Any, Any]]]  # a value, the gradient that reached it, what it sends on
+
+now = itertools.count(1).__next__  # one clock for nodes and for changes in place: who came first?
+_order = operator.attrgetter("node.order")
 
 
 class Node:
     """One application of an op: its name, its arguments, and the edges its gradient travels along.
 
-    ``order`` counts nodes as they are made. An argument exists before the result, so sorting by ``order`` is
-    a topological sort of any graph.
+    ``order`` is the time it was made. An argument exists before the result, so sorting by ``order`` is a topological
+    sort of any graph.
     """
 
-    __slots__ = ("__weakref__", "args", "edges", "keep", "op", "order", "versions")
+    __slots__ = ("__weakref__", "args", "edges", "keep", "op", "order", "values")
 
-    def __init__(
-        self, op: str, edges: list[tuple[Any, GradFn]], args: tuple[Any, ...] = (), versions: Any = ()
-    ) -> None:
+    def __init__(self, op: str, edges: list[tuple[Any, GradFn]], args: tuple[Any, ...] = (), values: Any = ()) -> None:
         self.op = op
         self.edges: list[tuple[Any, GradFn]] | None = edges  # None once freed
         self.args = args  # every argument as given, for drawing; the walk needs only the edges
-        self.versions = versions  # (value, value.version when recorded): a later change must not go unnoticed
-        self.order = next(_clock)
+        self.values = values  # those among the arguments that tell, by .version, when they were last changed in place
+        self.order = now()
         self.keep = False  # also deposit the gradient of this intermediate value (retain_grad)
 
     @property
     def inputs(self) -> tuple[Any, ...]:
         """The values among the arguments, in order (a list of values counts as its members)."""
-        flat = (a for arg in self.args for a in (arg if isinstance(arg, (list, tuple)) else (arg,)))
-        return tuple(a for a in flat if hasattr(a, "node"))
+        return tuple(self.values) or tuple(source for source, _ in self.edges or ())
 
     def __repr__(self) -> str:
         return f"<{self.op}>"
 
 
-class Step(NamedTuple):
-    """One visit of the walk: a value, the gradient that reached it, and what it sends to each argument."""
-
-    value: Any
-    gradient: Any
-    shares: list[tuple[Any, Any]]  # (argument, its share); empty for a leaf
-
-
 def backward_steps(root: Any, gradient: Any, retain_graph: bool = False) -> Iterator[Step]:
-    """Walk back from ``root``, whose gradient is ``gradient``; yield one :class:`Step` per value, leaves last.
+    """Walk back from ``root``, whose gradient is ``gradient``; yield (value, its gradient, its shares), leaves last.
 
-    The walk is the generator: whoever wants to look (a drawing, a debugger, a lesson) iterates, and
-    :func:`backward` exhausts it. It changes no ``.grad``. Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+    ``shares`` lists (argument, what is sent to it); it is empty for a leaf. The walk is the generator: whoever wants
+    to look (a drawing, a debugger, a lesson) iterates, and :func:`backward` exhausts it. It changes no ``.grad``.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
 
     Raises RuntimeError if a node was freed by an earlier walk, or an argument was changed in place since.
     """
     values, leaves = _reachable(root)
     arrived = {id(root): gradient}
+    watch = _mode.watch
     while values:
         value = values.pop()
         node = value.node
         upstream = arrived.pop(id(value))
-        for argument, version in node.versions:
-            if argument.version != version:
+        for argument in node.values:
+            if argument.version > node.order:
                 raise RuntimeError(
                     f"backward: an argument of {node.op} was changed in place after {node.op} used it, so its "
                     "gradient would be wrong. Make a new tensor (x = x + 1) or call backward() before the change."
                 )
-        shares = [(argument, grad_fn(upstream)) for argument, grad_fn in node.edges]
-        if _mode.anomaly is not None:
-            for _, share in shares:
-                _mode.anomaly(share, f"the gradient of {node.op}")
-        for argument, share in shares:
+        shares = []
+        for argument, grad_fn in node.edges:
+            share = grad_fn(upstream)
+            if watch is not None:
+                watch(share, f"the gradient of {node.op}")
+            shares.append((argument, share))
             key = id(argument)
             # Out of place: two arguments may have been handed the same array.
             arrived[key] = arrived[key] + share if key in arrived else share
         if not retain_graph:
-            node.edges, node.args, node.versions = None, (), ()
-        yield Step(value, upstream, shares)
+            node.edges, node.args, node.values = None, (), ()
+        yield value, upstream, shares
     for leaf in leaves:
         if id(leaf) in arrived:
-            yield Step(leaf, arrived[id(leaf)], [])
+            yield leaf, arrived[id(leaf)], []
 
 
 def _reachable(root: Any) -> tuple[list[Any], list[Any]]:
@@ -124,7 +120,7 @@ def _reachable(root: Any) -> tuple[list[Any], list[Any]]:
             if id(argument) not in seen:
                 seen.add(id(argument))
                 stack.append(argument)
-    values.sort(key=lambda value: value.node.order)
+    values.sort(key=_order)
     return values, leaves
 
 
@@ -145,9 +141,9 @@ def backward(root: Any, gradient: Any, retain_graph: bool = False) -> None:
     (24.0, 9.0)
     """
     deposits = [
-        (step.value, step.gradient)
-        for step in backward_steps(root, gradient, retain_graph)
-        if step.value.node is None or step.value.node.keep
+        (value, upstream)
+        for value, upstream, _ in backward_steps(root, gradient, retain_graph)
+        if value.node is None or value.node.keep
     ]
     owned = {id(gradient)}
     for value, upstream in deposits:
@@ -164,7 +160,7 @@ class _Mode(threading.local):
     """What this thread records: gradients at all, and whether every result is checked for NaN and Inf."""
 
     grad = True
-    anomaly: Callable[[Any, str], None] | None = None
+    watch: Callable[[Any, str], None] | None = None
 
 
 _mode = _Mode()
@@ -219,8 +215,8 @@ def enable_grad() -> Any:
 @contextmanager
 def watch(check: Callable[[Any, str], None]) -> Iterator[None]:
     """Call ``check(array, where)`` on every result and every gradient made inside the block by this thread."""
-    before, _mode.anomaly = _mode.anomaly, check
+    before, _mode.watch = _mode.watch, check
     try:
         yield
     finally:
-        _mode.anomaly = before
+        _mode.watch = before

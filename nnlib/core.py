@@ -72,7 +72,8 @@ class Tensor:
     array([2., 4.], dtype=float32)
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_data", "grad", "node", "requires_grad", "version")
+    __slots__ = ("__dict__", "__weakref__", "_data", "grad", "node", "requires_grad")
+    version = 0  # when the elements were last changed in place, by the clock of autograd
     __array_ufunc__ = None  # ndarray * Tensor calls Tensor.__rmul__ instead of making an array of objects
 
     if TYPE_CHECKING:  # ops become methods at the end of the file
@@ -84,7 +85,6 @@ class Tensor:
         self.grad: Any = None
         self.node: Node | None = None
         self.requires_grad = requires_grad
-        self.version = 0
 
     @property
     def data(self) -> Any:
@@ -96,7 +96,7 @@ class Tensor:
     @data.setter
     def data(self, value: Any) -> None:
         self._data = value._data if isinstance(value, Tensor) else value
-        self.version += 1
+        self.version = autograd.now()
 
     shape = property(lambda self: self._data.shape, doc="The lengths of the axes, a tuple.")
     dtype = property(lambda self: self._data.dtype, doc="The NumPy dtype of the elements.")
@@ -180,11 +180,7 @@ class Tensor:
                 "backward: create_graph=True would differentiate gradients again; nnlib's gradient functions work "
                 "on arrays and leave no graph. Use nn.testing.numeric_grad on the gradient for second derivatives."
             )
-        if _mode.anomaly is None:
-            with np.errstate(all="ignore"):
-                autograd.backward(self, self._seed(gradient), retain_graph)
-        else:
-            autograd.backward(self, self._seed(gradient), retain_graph)
+        _quiet_backward(self, self._seed(gradient), retain_graph)
 
     def _seed(self, gradient: Any) -> Any:
         """The gradient that backward starts with: ones for a scalar, checked otherwise."""
@@ -262,7 +258,7 @@ class Tensor:
             )
         array = self.data
         compute(array, other._data if isinstance(other, Tensor) else other)
-        self.version += 1
+        self.version = autograd.now()
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -296,6 +292,9 @@ class Tensor:
     def cpu(self) -> Tensor:
         """The tensor on the host."""
         return self.to("cpu")
+
+
+_quiet_backward = np.errstate(all="ignore")(autograd.backward)
 
 
 def _to_device(t: Tensor, target: str) -> Tensor:
@@ -341,21 +340,23 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
         if kwargs:
             args = _bind(name, names, defaults, args, kwargs)
         raw: list[Any] = []
-        versions: list[tuple[Tensor, int]] = []
+        values: list[Tensor] = []
         needs_grad, dtype, check = False, None, False
         for argument, kind in zip(args, kinds):
             if isinstance(argument, Tensor):
                 data = argument._data
                 raw.append(data)
-                versions.append((argument, argument.version))
+                values.append(argument)
                 if kind:
-                    needs_grad = needs_grad or argument.requires_grad
-                    check = check or (dtype is not None and data.dtype is not dtype)
-                    dtype = data.dtype
+                    if argument.requires_grad:
+                        needs_grad = True
+                    if data.dtype is not dtype:
+                        check = check or dtype is not None
+                        dtype = data.dtype
             elif kind == 2:
                 members = [a for a in argument if isinstance(a, Tensor)]
                 raw.append([a._data if isinstance(a, Tensor) else a for a in argument])
-                versions += [(a, a.version) for a in members]
+                values += members
                 needs_grad = needs_grad or builtins.any([a.requires_grad for a in members])
                 check = True
             elif type(argument) in _PLAIN or not kind:
@@ -363,7 +364,7 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
             else:
                 raw.append(argument.item() if isinstance(argument, np.generic) else argument)
                 check = True
-        if check or not versions:
+        if check or not values:
             _check_arguments(name, names, kinds, raw, same_dtype)
         try:
             out, *grad_fns = compute(*raw)
@@ -372,22 +373,21 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
         extra = None
         if isinstance(out, tuple):
             out, *extra = out
-        if _mode.anomaly is not None:
-            _mode.anomaly(out, name)
+        if _mode.watch is not None:
+            _mode.watch(out, name)
         result = Tensor(out)
         if needs_grad and _mode.grad:
             edges: list[tuple[Any, Any]] = []
             for i, grad_fn in zip(positions, grad_fns):
-                if i >= len(args):
-                    break
-                if kinds[i] == 1:
-                    if isinstance(args[i], Tensor) and args[i].requires_grad:
-                        edges.append((args[i], grad_fn))
-                else:
+                argument = args[i] if i < len(args) else None
+                if isinstance(argument, Tensor):
+                    if argument.requires_grad:
+                        edges.append((argument, grad_fn))
+                elif kinds[i] == 2:
                     edges += [(a, f) for a, f in zip(args[i], grad_fn) if isinstance(a, Tensor) and a.requires_grad]
             if edges:
                 result.requires_grad = True
-                result.node = Node(name, edges, args, versions)
+                result.node = Node(name, edges, args, values)
         return result if extra is None else (result, *map(Tensor, extra))
 
     call.is_op = True  # type: ignore[attr-defined]
@@ -498,6 +498,8 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).shape
     (2, 2)
     """
+    if type(data) is float and dtype is None and device is None:
+        return Tensor(_default_dtype.type(data), requires_grad)
     if isinstance(data, Tensor):
         data = data.detach()._data
     elif isinstance(data, (list, tuple)) and builtins.any(isinstance(row, Tensor) for row in data):
@@ -1832,7 +1834,7 @@ def grad(outputs: Tensor, inputs: Any, grad_outputs: Any = None, retain_graph: b
     ids = {id(t) for t in wanted}
     with np.errstate(all="ignore"):
         steps = autograd.backward_steps(outputs, outputs._seed(grad_outputs), retain_graph)
-        found = {id(step.value): +step.gradient for step in steps if id(step.value) in ids}
+        found = {id(value): +upstream for value, upstream, _ in steps if id(value) in ids}
     for i, t in enumerate(wanted):
         if id(t) not in found:
             raise RuntimeError(f"grad: outputs do not depend on inputs[{i}] through recorded ops. Check requires_grad.")

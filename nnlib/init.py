@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .autograd import now
 from .core import Tensor
 from .device import get_array_module, rng
 
@@ -16,7 +17,7 @@ __all__ = [
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:
     tensor.data[...] = get_array_module(tensor.data).asarray(values, dtype=tensor.dtype)
-    tensor.version += 1
+    tensor.version = now()
     return tensor
 
 

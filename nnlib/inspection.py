@@ -72,11 +72,10 @@ def graph(output: Tensor, names: Mapping[str, Tensor] | None = None, gradients: 
     totals: dict[int, Any] = {}
     flows: dict[tuple[int, int], Any] = {}
     if gradients and output.requires_grad:
-        for step in _steps(output):
-            totals[id(step.value)] = step.gradient
-            assert step.value.node is None or step.value.node.edges is not None
-            for nth, (_, share) in enumerate(step.shares):
-                flows[id(step.value), nth] = share
+        for value, upstream, shares in _steps(output):
+            totals[id(value)] = upstream
+            for nth, (_, share) in enumerate(shares):
+                flows[id(value), nth] = share
     result, number = Graph(), {}
     for value in _in_order(output):
         node = value.node
@@ -186,16 +185,16 @@ def trace_backward(output: Tensor, names: Mapping[str, Tensor] | None = None) ->
         return called.get(id(value)) or (value.node.op if value.node is not None else _short(value._data))
 
     trace = []
-    for step in _steps(output):
+    for value, upstream, shares in _steps(output):
         inputs = []
-        edges = [] if step.value.node is None else step.value.node.edges
-        for (argument, product), (_, grad_fn) in zip(step.shares, edges):
-            scalar = np.size(step.gradient) == 1 and np.size(product) == 1
+        edges = [] if value.node is None else value.node.edges
+        for (argument, product), (_, grad_fn) in zip(shares, edges):
+            scalar = np.size(upstream) == 1 and np.size(product) == 1
             with np.errstate(all="ignore"):
-                local = grad_fn(np.ones_like(step.gradient)) if scalar else None
+                local = grad_fn(np.ones_like(upstream)) if scalar else None
             inputs.append(TraceInput(name_of(argument), argument.data, product, local))
-        op = "leaf" if step.value.node is None else step.value.node.op
-        trace.append(TraceStep(op, name_of(step.value), step.value.data, step.gradient, inputs))
+        op = "leaf" if value.node is None else value.node.op
+        trace.append(TraceStep(op, name_of(value), value.data, upstream, inputs))
     return trace
 
 

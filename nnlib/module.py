@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .autograd import now
 from .core import Tensor, _check_differentiable, as_tensor
 
 __all__ = ["Module", "ModuleList", "Parameter", "Sequential"]
@@ -294,7 +295,7 @@ class Module:
                     array = value.data if isinstance(value, Tensor) else value
                     array[...] = given[key]
                     if isinstance(value, Tensor):
-                        value.version += 1
+                        value.version = now()
 
     # -- printing
 

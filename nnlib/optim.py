@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .autograd import now
 from .core import Tensor
 from .device import get_array_module
 
@@ -78,7 +79,7 @@ class Optimizer:
                 if p.grad.shape != p.shape:
                     raise ValueError(f"step: gradient {p.grad.shape} and parameter {p.shape} differ in shape.")
                 self._update(p.data, p.grad, group, self.state.setdefault(id(p), {}))
-                p.version += 1
+                p.version = now()
 
     def _update(self, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
         raise NotImplementedError
