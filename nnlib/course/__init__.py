@@ -20,7 +20,7 @@ class CourseError(Exception):
 
 
 def checkout(start: Path | str | None = None) -> Path:
-    """Return the folder of the workbook: the nearest one, from `start` upwards, that has ``notebooks/``.
+    """Return the workbook's folder: from `start` upwards, the first with ``notebooks/`` in it.
 
     Without `start`: the checkout this package lies in, else the one around the current folder.
     Raises CourseError where there is none (nnlib installed from a wheel, say).

@@ -89,7 +89,7 @@ def joined(text: str | list[str]) -> str:
 
 
 def read_notebook(path: Path | str) -> dict[str, Any]:
-    """Read a notebook (format 4) as plain data. Raises CourseError, naming the file, if it is none."""
+    """Read a notebook as plain data. Raises CourseError, naming the file, if it is none."""
     path = Path(path)
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))

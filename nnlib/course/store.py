@@ -2,11 +2,12 @@
 
     python -m nnlib.course.store                 every lesson in notebooks/
     python -m nnlib.course.store 04 path.ipynb   lesson 04, and any notebook by its path
-    python -m nnlib.course.store --check 04      execute and compare with what is stored; write nothing
+    python -m nnlib.course.store --check 04      execute, compare with the stored; write nothing
 
-Nobody stores by hand: what JupyterLab saves holds times, widget ids, versions and window state, which
-differ on each machine. A stored notebook holds the text of the cells, their ids and tags, and outputs
-that nbval can compare. A notebook with a failing cell, or above the limits, is not written.
+Nobody stores by hand: what JupyterLab saves holds times, widget ids, versions and window state,
+which differ on each machine. A stored notebook holds the text of the cells, their ids and tags,
+and outputs that nbval can compare. A notebook with a failing cell, or above the limits, is not
+written.
 """
 
 from __future__ import annotations
@@ -88,8 +89,9 @@ def execute(
 ) -> Run:
     """Run all cells in a fresh kernel of this Python, in `folder`; the argument is left as it was.
 
-    Raises CourseError, naming the cell and with its traceback, where a cell fails (unless it is tagged
-    ``raises-exception``), takes longer than `cell_timeout` seconds, or all take longer than `timeout`.
+    Raises CourseError, naming the cell and with its traceback, where a cell fails (unless it is
+    tagged ``raises-exception``), takes longer than `cell_timeout` seconds, or all take longer
+    than `timeout`.
     """
     # The user's own IPython profile must not leak into what is stored.
     with tempfile.TemporaryDirectory() as profile:
@@ -123,6 +125,7 @@ async def _execute(
         startup_timeout=120,
         record_timing=False,
         store_widget_state=False,
+        shutdown_kernel="immediate",
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns of TCP on this machine itself
     )
 
@@ -139,12 +142,12 @@ async def _execute(
         return float(reply["content"]["user_expressions"]["cpu"]["data"]["text/plain"])
 
     async def all_cells() -> Run:
-        where = "before the first cell"
-        async with client.async_setup_kernel(env=env, cwd=str(folder)):
+        where, begun = "before the first cell", time.perf_counter()
+        async with client.async_setup_kernel(env=env, cwd=str(folder), cleanup_kc=True):
             before, start = await cpu(), time.perf_counter()
             try:
                 for index, cell in enumerate(node.cells):
-                    where = f"cell {cell.get('id') or index!r}"
+                    where = f"cell {cell.get('id') or index}"
                     await client.async_execute_cell(cell, index)
                 seconds, used = time.perf_counter() - start, await cpu() - before
             except CellExecutionError as error:
@@ -155,6 +158,8 @@ async def _execute(
                     f"{where} took longer than {cell_timeout:g} s (--cell-timeout)."
                 ) from None
             except DeadKernelError:
+                if time.perf_counter() - begun >= timeout:
+                    raise TimeoutError from None  # it died of our own interruption
                 raise CourseError(f"{where}: the kernel died.") from None
         return Run(json.loads(json.dumps(node)), seconds, used)
 
@@ -246,7 +251,7 @@ def _chunks(png: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _plain_png(data: str) -> str:
-    """Drop what does not draw (matplotlib writes its version): keep picture, transparency, resolution."""
+    """Keep picture, transparency and resolution; matplotlib also writes its version."""
     keep = {b"IHDR", b"PLTE", b"tRNS", b"pHYs", b"IDAT", b"IEND"}
     png = PNG + b"".join(raw for kind, raw in _chunks(base64.b64decode(data)) if kind in keep)
     return base64.b64encode(png).decode() + "\n"
@@ -306,7 +311,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replace the file in one step: a crash leaves the old one or the new one, never half of one."""
+    """Replace the file in one step: a crash leaves the old or the new one, never half."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -324,7 +329,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def find(names: Sequence[str], root: Path) -> list[Path]:
-    """Turn arguments (04, a path, nothing for all) into notebooks. Raises CourseError for unknown ones."""
+    """Turn arguments (04, a path, nothing for all) into paths. Raises CourseError if unknown."""
     lessons = lesson_paths(root / "notebooks")
     if not names:
         return lessons
@@ -344,7 +349,7 @@ def find(names: Sequence[str], root: Path) -> list[Path]:
 
 
 def store(path: Path, root: Path, options: argparse.Namespace) -> str:
-    """Execute and store (or check) one notebook; return what to say. Raises CourseError if it fails."""
+    """Execute and store (or check) one notebook; return what to say. Raises CourseError."""
     stored = read_notebook(path)
     if nameless := [i for i, cell in enumerate(stored["cells"]) if not cell.get("id")]:
         raise CourseError(f"cells {nameless} have no id; ids must last, so give them by hand.")

@@ -1,15 +1,16 @@
 """The learner's copies: lessons and exercises are opened in ``work/`` and never overwritten.
 
-    python -m nnlib.course.work open [04 | exercises/x/x.ipynb]    a lesson, an exercise, or the last place
-    python -m nnlib.course.work restore 04 [--cell ID]             one cell, or all of it, as it was
-    python -m nnlib.course.work list [04]                          the copies, or the cells of one
+    python -m nnlib.course.work open [04 | exercises/x/x.ipynb]   a lesson, an exercise, the last place
+    python -m nnlib.course.work restore 04 [--cell ID]            one cell, or all of it, as it was
+    python -m nnlib.course.work list [04]                         the copies, or the cells of one
 
 In a notebook: ``from nnlib.course import work; work.restore("04", cell="by-hand")``.
 
-A copy is made as the lesson is stored, outputs included, so that its figures are there before anything
-runs; only its links are turned, so that they lead to the learner's copies. Beside the copies, ``.opened/``
-holds one small file for each, which remembers the version it was made from. Losing it, or all of
-``work/``, loses nothing but that memory. Paths go to stdout, everything said goes to stderr.
+A copy is made as the lesson is stored, outputs included, so that its figures are there before
+anything runs; only its links are turned, so that they lead to the learner's copies. Beside the
+copies, ``.opened/`` holds one small file for each, which remembers the version it was made from.
+Losing it, or all of ``work/``, loses nothing but that memory. Paths go to stdout, everything said
+goes to stderr.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ LINK = re.compile(r"""(\]\(|\b(?:href|src)=["'])([^)"'\s#]+)""")
 
 
 def _source(name: str | Path, root: Path) -> Path:
-    """Return the lesson or exercise that `name` means: 04, its file name, a path, or a path in work/."""
+    """Return the lesson or exercise that `name` means: 04, a file name, a path, one in work/."""
     text = str(name)
     lessons = lesson_paths(root / "notebooks")
     if text.isdigit():
@@ -170,7 +171,7 @@ def _writing(action: str, path: Path, error: OSError) -> CourseError:
 
 
 def _create(path: Path, data: bytes) -> bool:
-    """Write a new file, whole or not at all; return False (and leave it) if there is one already."""
+    """Write a new file, whole or not at all; return False, and leave it, if there is one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         return False
@@ -199,9 +200,9 @@ def _create(path: Path, data: bytes) -> bool:
 def open_copy(name: str | Path | None = None, root: Path | None = None) -> tuple[Path, list[str]]:
     """Return the learner's copy of a lesson or exercise, made if need be, and what there is to say.
 
-    name: a number ("04"), a file name or path; None is the last place, or lesson 00 at first.
-    A copy is never overwritten once it was opened. The notebooks that it links to get copies too, so
-    that no link leads nowhere; these are kept up to date until they are opened or saved.
+    name: a number ("04"), a file name or path; None is the last place, or lesson 00 at first. A
+    copy is never overwritten once it was opened. The notebooks that it links to get copies too,
+    so that no link leads nowhere; these are kept up to date until they are opened or saved.
     Raises CourseError for an unknown name, or where ``work/`` cannot be written.
     """
     root = checkout() if root is None else Path(root).resolve()
@@ -238,8 +239,8 @@ def _place(source: Path, root: Path, notebook: dict[str, Any], opened: float) ->
         if same or not opened:
             return []
         return [
-            f"{_short(copy, root)} is kept as it is; it differs from the lesson by your changes or by an "
-            "update (which, is no longer known). " + _how(source, copy, root)
+            f"{_short(copy, root)} is kept as it is; it differs from the lesson by your changes or "
+            f"by an update (which, is no longer known). {_how(source, copy, root)}"
         ]
     if not opened:
         # Only placed because of a link, never opened here and never saved: nobody's work yet.
@@ -264,10 +265,11 @@ def _same_text(copy: Path, data: bytes) -> bool:
 
 
 def _how(source: Path, copy: Path, root: Path) -> str:
-    name = source.name[:2] if source.parent.name == "notebooks" else _short(source, root)
+    lesson = source.parent == root / "notebooks" and source.name[:2].isdigit()
+    name = source.name[:2] if lesson else _short(source, root)
     return (
-        f"To see the lesson's: {_short(source, root)}. To take it (yours is saved beside it first), run "
-        f'in any notebook: from nnlib.course import work; work.restore("{name}")'
+        f"To see the lesson's: {_short(source, root)}. To take it (yours is saved beside it first), "
+        f'run in any notebook: from nnlib.course import work; work.restore("{name}")'
     )
 
 
@@ -302,11 +304,12 @@ def last(root: Path | None = None) -> Path | None:
 def restore(
     name: str | Path | None = None, cell: str | None = None, root: Path | None = None
 ) -> str:
-    """Bring back one cell, or the whole notebook, as the newest lesson has it; return what was done.
+    """Bring back a cell, or the notebook, as the newest lesson has it; return what was done.
 
-    The learner's file is saved first, beside the copy, with the time in its name. Other cells keep what
-    they hold. In JupyterLab save before, and afterwards choose File > Reload Notebook from Disk.
-    name: as in `open_copy`; None is the last place. Raises CourseError for an unknown lesson or cell.
+    The learner's file is saved first, beside the copy, with the time in its name. Other cells
+    keep what they hold. In JupyterLab save before, and afterwards choose File > Reload Notebook
+    from Disk. name: as in `open_copy`; None is the last place. Raises CourseError for an unknown
+    lesson or cell.
     """
     root = checkout() if root is None else Path(root).resolve()
     copy_or_name = name if name is not None else last(root)
@@ -343,7 +346,7 @@ def restore(
 
 
 def _with_cell(copy: Path, fresh: dict[str, Any], id: str) -> dict[str, Any]:
-    """Return the learner's notebook with one cell from `fresh`, at its place or after its neighbour."""
+    """Return the learner's notebook with one cell of `fresh`, at its place or its neighbour's."""
     order = [cell.get("id") for cell in fresh["cells"]]
     if id not in order:
         near = difflib.get_close_matches(id, [str(name) for name in order], 3, 0.3)
