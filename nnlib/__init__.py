@@ -4,7 +4,7 @@
 :mod:`nnlib.core` (tensors and ops); every other file imports only those above it in the list below.
 """
 
-from . import autograd, core, data, functional, init, inspection, optim, testing
+from . import autograd, core, data, distributions, functional, init, inspection, optim, testing, utils
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .core import *  # noqa: F403
 from .core import bool_ as bool
@@ -12,5 +12,7 @@ from .device import manual_seed
 from .layers import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .module import Module, ModuleList, Parameter, Sequential
+from .serialization import load, save
+from .training import History, accuracy, evaluate, fit
 
 __version__ = "0.1.0"

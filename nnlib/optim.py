@@ -8,16 +8,18 @@ weight decay on weights only::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from . import lr_scheduler
 from .autograd import now
 from .core import Tensor
 from .device import get_array_module
 
-__all__ = ["SGD", "Optimizer"]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler"]
 
 
 class Optimizer:
@@ -153,3 +155,75 @@ class SGD(Optimizer):
             v = state["momentum_buffer"]
             g = g + group["momentum"] * v if group["nesterov"] else v
         p -= group["lr"] * g
+
+
+class Adam(Optimizer):
+    """Steps of about lr: the running mean of the gradient over the root of that of its square.  PyTorch: ``torch.optim.Adam``.
+
+    m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², θ ← θ − lr·m̂/(√v̂ + eps) with m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ).
+    ``weight_decay`` is added to the gradient; see :class:`AdamW` for the other way.  Source: Kingma & Ba 2015.
+
+    >>> w = nn.Parameter(nn.tensor([1.0]))
+    >>> optimizer = nn.optim.Adam([w], lr=0.1)
+    >>> (w * w).sum().backward(); optimizer.step(); f"{w.item():.4f}"
+    '0.9000'
+    """
+
+    decoupled = False
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    def _check(self, group: dict[str, Any]) -> None:
+        super()._check(group)
+        if not all(0 <= beta < 1 for beta in group["betas"]):
+            raise ValueError(f"{type(self).__name__}: betas must lie in 0 ≤ β < 1, got {group['betas']}. Use (0.9, 0.999).")
+
+    def _update(self, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
+        lr, (beta1, beta2) = group["lr"], group["betas"]
+        xp = get_array_module(p)
+        if group["weight_decay"]:
+            if self.decoupled:
+                p *= 1 - lr * group["weight_decay"]
+            else:
+                g = g + group["weight_decay"] * p
+        if not state:
+            state.update(step=0, exp_avg=xp.zeros_like(p), exp_avg_sq=xp.zeros_like(p))
+        state["step"] += 1
+        m, v, t = state["exp_avg"], state["exp_avg_sq"], state["step"]
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        v += (1 - beta2) * (g * g)
+        p -= (lr / (1 - beta1**t)) * m / (xp.sqrt(v) / math.sqrt(1 - beta2**t) + group["eps"])
+
+
+class AdamW(Adam):
+    """Adam that shrinks weights by lr·weight_decay outside the gradient.  PyTorch: ``torch.optim.AdamW``.
+
+    Source: Loshchilov & Hutter 2019.
+
+    >>> w = nn.Parameter(nn.tensor([1.0]))
+    >>> optimizer = nn.optim.AdamW([w], lr=0.1, weight_decay=0.0)
+    >>> (w * w).sum().backward(); optimizer.step(); f"{w.item():.4f}"
+    '0.9000'
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)

@@ -1,0 +1,250 @@
+"""Distributions whose parameters a network predicts, so that a loss is one line: ``-Normal(f(x), 1).log_prob(y).mean()``.
+
+Every parameter may be a tensor with a gradient. PyTorch: ``torch.distributions``. Logs are natural: nats.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from . import functional as F
+from .core import Tensor, as_tensor, broadcast_to, sigmoid
+from .device import get_array_module, rng
+
+__all__ = ["Bernoulli", "Categorical", "Distribution", "Laplace", "Normal", "Poisson", "kl_divergence"]
+
+
+class Distribution:
+    """What all distributions offer."""
+
+    def log_prob(self, value: Any) -> Tensor:
+        """ln of the density, or of the probability, at ``value``."""
+        raise NotImplementedError(f"{type(self).__name__} has no log_prob.")
+
+    def entropy(self) -> Tensor:
+        """−E ln p, in nats."""
+        raise NotImplementedError(f"{type(self).__name__} has no entropy in closed form. Estimate −log_prob(sample()).mean().")
+
+    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        """Draws of shape sample_shape + batch shape, without gradient."""
+        raise NotImplementedError(f"{type(self).__name__} has no sample.")
+
+
+def _parameter(value: Any, like: Any = None) -> Tensor:
+    """A tensor in the float dtype of its companion."""
+    t = as_tensor(value if isinstance(value, Tensor) else np.asarray(value) if np.ndim(value) else float(value))
+    return t if like is None or not isinstance(like, Tensor) or isinstance(value, Tensor) else t.to(like.dtype)
+
+
+def _positive(name: str, value: Tensor, argument: str, fix: str) -> None:
+    if not (value._data > 0).all():
+        raise ValueError(f"{name}: {argument} must be > 0, got {float(value._data.min()):.4g}. {fix}")
+
+
+def _at(value: Any, like: Tensor) -> Tensor:
+    value = value if isinstance(value, Tensor) else as_tensor(np.asarray(value))
+    return value.to(like.dtype) if value.dtype != like.dtype else value
+
+
+class Normal(Distribution):
+    """N(loc, scale²).  PyTorch: ``distributions.Normal``.
+
+    >>> f"{nn.distributions.Normal(0.0, 1.0).log_prob(nn.tensor(0.0)).item():.4f}"
+    '-0.9189'
+    """
+
+    def __init__(self, loc: Any, scale: Any) -> None:
+        self.loc = _parameter(loc, scale)
+        self.scale = _parameter(scale, loc)
+        _positive("Normal", self.scale, "scale", "Use F.softplus or exp for a learned scale.")
+
+    mean = property(lambda self: self.loc)
+    variance = property(lambda self: self.scale.square())
+
+    def log_prob(self, value: Any) -> Tensor:
+        """−½((x − loc)/scale)² − ln scale − ½ ln 2π"""
+        z = (_at(value, self.loc) - self.loc) / self.scale
+        return -0.5 * z.square() - self.scale.log() - 0.5 * math.log(2 * math.pi)
+
+    def entropy(self) -> Tensor:
+        """½ + ½ ln 2π + ln scale"""
+        return self.scale.log() + 0.5 + 0.5 * math.log(2 * math.pi) + self.loc * 0
+
+    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        """loc + scale·N(0, 1)"""
+        shape = (*sample_shape, *np.broadcast_shapes(self.loc.shape, self.scale.shape))
+        noise = rng().standard_normal(shape)
+        return Tensor((self.loc.data + self.scale.data * noise).astype(self.loc.dtype))
+
+
+class Laplace(Distribution):
+    """Density e^(−|x − loc|/scale)/(2·scale): a sharper peak and longer tails.  PyTorch: ``distributions.Laplace``.
+
+    >>> f"{nn.distributions.Laplace(0.0, 1.0).log_prob(nn.tensor(2.0)).item():.4f}"
+    '-2.6931'
+    """
+
+    def __init__(self, loc: Any, scale: Any) -> None:
+        self.loc = _parameter(loc, scale)
+        self.scale = _parameter(scale, loc)
+        _positive("Laplace", self.scale, "scale", "Use F.softplus or exp for a learned scale.")
+
+    mean = property(lambda self: self.loc)
+    variance = property(lambda self: 2 * self.scale.square())
+
+    def log_prob(self, value: Any) -> Tensor:
+        """−|x − loc|/scale − ln(2·scale)"""
+        return -(_at(value, self.loc) - self.loc).abs() / self.scale - (2 * self.scale).log()
+
+    def entropy(self) -> Tensor:
+        """1 + ln(2·scale)"""
+        return 1 + (2 * self.scale).log() + self.loc * 0
+
+    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        """Draws from the double exponential"""
+        shape = (*sample_shape, *np.broadcast_shapes(self.loc.shape, self.scale.shape))
+        return Tensor((self.loc.data + self.scale.data * rng().laplace(size=shape)).astype(self.loc.dtype))
+
+
+class Bernoulli(Distribution):
+    """1 with probability p, else 0; say ``probs`` or ``logits`` = ln p/(1 − p).  PyTorch: ``distributions.Bernoulli``.
+
+    >>> f"{nn.distributions.Bernoulli(logits=nn.tensor(0.0)).log_prob(nn.tensor(1.0)).item():.4f}"
+    '-0.6931'
+    """
+
+    def __init__(self, probs: Any = None, logits: Any = None) -> None:
+        if (probs is None) == (logits is None):
+            raise ValueError("Bernoulli: give probs or logits, one of them. Use Bernoulli(logits=model(x)).")
+        if logits is None:
+            self.probs = _parameter(probs)
+            if not ((self.probs._data >= 0) & (self.probs._data <= 1)).all():
+                raise ValueError("Bernoulli: probs must lie in 0…1. Use logits= for unbounded scores.")
+            self.logits = self.probs.log() - (1 - self.probs).log()
+        else:
+            self.logits = _parameter(logits)
+            self.probs = sigmoid(self.logits)
+
+    mean = property(lambda self: self.probs)
+    variance = property(lambda self: self.probs * (1 - self.probs))
+
+    def log_prob(self, value: Any) -> Tensor:
+        """x ln p + (1 − x) ln(1 − p), computed from the logits"""
+        value = broadcast_to(_at(value, self.logits), np.broadcast_shapes(np.shape(value), self.logits.shape))
+        logits = broadcast_to(self.logits, value.shape)
+        return -F.binary_cross_entropy_with_logits(logits, value, reduction="none")
+
+    def entropy(self) -> Tensor:
+        """−p ln p − (1 − p) ln(1 − p)"""
+        return F.binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
+
+    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        """0.0 or 1.0"""
+        shape = (*sample_shape, *self.probs.shape)
+        return Tensor((rng().random(shape) < self.probs.data).astype(self.probs.dtype))
+
+
+class Categorical(Distribution):
+    """Class k with probability softmax(logits)_k along the last axis.  PyTorch: ``distributions.Categorical``.
+
+    >>> d = nn.distributions.Categorical(logits=nn.tensor([1.0, 2.0, 3.0]))
+    >>> f"{d.log_prob(nn.tensor(0)).item():.4f}"
+    '-2.4076'
+    """
+
+    def __init__(self, probs: Any = None, logits: Any = None) -> None:
+        if (probs is None) == (logits is None):
+            raise ValueError("Categorical: give probs or logits, one of them. Use Categorical(logits=model(x)).")
+        if logits is None:
+            probs = _parameter(probs)
+            if not (probs._data >= 0).all() or not (probs._data.sum(-1) > 0).all():
+                raise ValueError("Categorical: probs must be >= 0 with a positive sum. Use logits= for unbounded scores.")
+            self.log_probs = (probs / probs.sum(-1, keepdim=True)).log()
+        else:
+            self.log_probs = F.log_softmax(_parameter(logits), dim=-1)
+        self.logits = self.log_probs
+        self.probs = self.log_probs.exp()
+
+    def log_prob(self, value: Any) -> Tensor:
+        """ln p_value, for integers ``value`` in the batch shape (or any shape for one distribution)"""
+        index = value if isinstance(value, Tensor) else as_tensor(np.asarray(value))
+        F._check_classes("Categorical.log_prob", index._data, self.log_probs.shape[-1])
+        if self.log_probs.ndim == 1:
+            return self.log_probs[index]
+        return self.log_probs.gather(-1, index.unsqueeze(-1)).squeeze(-1)
+
+    def entropy(self) -> Tensor:
+        """−Σ p ln p, with 0 ln 0 = 0"""
+        return -(self.probs * self.log_probs.clamp(min=float(np.finfo(self.probs.dtype).min))).sum(-1)
+
+    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        """Class numbers, by Gumbel's trick: argmax of ln p + noise"""
+        shape = (*sample_shape, *self.probs.shape)
+        return Tensor((self.log_probs.data + rng().gumbel(size=shape)).argmax(-1))
+
+
+class Poisson(Distribution):
+    """Counts with mean ``rate``: p(k) = rateᵏe^(−rate)/k!.  PyTorch: ``distributions.Poisson``.
+
+    >>> f"{nn.distributions.Poisson(2.0).log_prob(nn.tensor(0.0)).item():.4f}"
+    '-2.0000'
+    """
+
+    def __init__(self, rate: Any) -> None:
+        self.rate = _parameter(rate)
+        if not (self.rate._data >= 0).all():
+            raise ValueError(f"Poisson: rate must be >= 0, got {float(self.rate._data.min()):.4g}. Use exp(model(x)).")
+
+    mean = property(lambda self: self.rate)
+    variance = property(lambda self: self.rate)
+
+    def log_prob(self, value: Any) -> Tensor:
+        """k ln rate − rate − ln k!"""
+        value = _at(value, self.rate)
+        factorial = np.vectorize(lambda k: math.lgamma(k + 1), otypes=[float])(value.tolist())
+        log_factorial = Tensor(get_array_module(value._data).asarray(factorial, dtype=self.rate.dtype))
+        return _xlogy(value, self.rate) - self.rate - log_factorial
+
+    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        """Counts, as floats"""
+        shape = (*sample_shape, *self.rate.shape)
+        return Tensor(rng().poisson(np.broadcast_to(self.rate.data, shape)).astype(self.rate.dtype))
+
+
+def _xlogy(x: Tensor, y: Tensor) -> Tensor:
+    """x ln y with 0 ln 0 = 0."""
+    from .core import where
+
+    return where(x == 0, 0.0 * y, x * where((x == 0) & (y == 0), y + 1, y).log())
+
+
+def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
+    """KL(p‖q) = E_p[ln p − ln q] in closed form, for two of a kind.  PyTorch: ``distributions.kl_divergence``.
+
+    >>> a = nn.distributions.Categorical(nn.tensor([0.7, 0.2, 0.1]))
+    >>> b = nn.distributions.Categorical(nn.tensor([1.0, 1.0, 1.0]))
+    >>> f"{nn.distributions.kl_divergence(a, b).item():.6f}"
+    '0.296794'
+    """
+    if isinstance(p, Normal) and isinstance(q, Normal):
+        ratio = (p.scale / q.scale).square()
+        return 0.5 * (ratio + ((p.loc - q.loc) / q.scale).square() - 1 - ratio.log())
+    if isinstance(p, Laplace) and isinstance(q, Laplace):
+        ratio, distance = p.scale / q.scale, (p.loc - q.loc).abs()
+        return -ratio.log() + distance / q.scale + ratio * (-distance / p.scale).exp() - 1
+    if isinstance(p, Bernoulli) and isinstance(q, Bernoulli):
+        return F.binary_cross_entropy_with_logits(q.logits + 0 * p.logits, p.probs + 0 * q.probs, reduction="none") - (
+            p.entropy()
+        )
+    if isinstance(p, Categorical) and isinstance(q, Categorical):
+        gap = p.log_probs - q.log_probs
+        return _xlogy(p.probs, gap.exp()).sum(-1)
+    if isinstance(p, Poisson) and isinstance(q, Poisson):
+        return _xlogy(p.rate, p.rate / q.rate) - p.rate + q.rate
+    raise NotImplementedError(
+        f"kl_divergence: no closed form here for {type(p).__name__} and {type(q).__name__}. "
+        "Estimate (p.log_prob(x) − q.log_prob(x)).mean() with x = p.sample((10000,))."
+    )

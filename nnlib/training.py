@@ -1,0 +1,190 @@
+"""The training loop, and what to keep of it: ``fit``, ``evaluate`` and ``History``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .autograd import no_grad
+from .core import Tensor
+from .data import DataLoader, TensorDataset
+from .module import Module
+
+__all__ = ["History", "accuracy", "evaluate", "fit"]
+
+
+class History:
+    """One row of numbers per finished epoch; ``history["loss"]`` is a column.
+
+    ``interrupted`` says that the user stopped the training, ``stopped_early`` that ``patience`` did.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+        self.interrupted = False
+        self.stopped_early = False
+
+    def __getitem__(self, name: str) -> list[float]:
+        if self.rows and name not in self.rows[0]:
+            raise KeyError(f"History: there is no column {name!r}; there are {', '.join(self.rows[0])}.")
+        return [row[name] for row in self.rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"History({len(self.rows)} epochs: {', '.join(self.rows[0]) if self.rows else 'nothing yet'})"
+
+
+def accuracy(output: Tensor, target: Tensor) -> float:
+    """Share of right answers: argmax of logits (N, K) against classes, or the sign of logits (N,) against 0 and 1.
+
+    No PyTorch counterpart (torchmetrics has one).
+
+    >>> nn.accuracy(nn.tensor([[0.1, 2.0], [3.0, 1.0]]), nn.tensor([1, 1]))
+    0.5
+    """
+    scores, labels = output.data, target.data
+    if scores.ndim == labels.ndim + 1 and scores.shape[-1] > 1:
+        return float((scores.argmax(-1) == labels).mean())
+    return float(((scores.reshape(labels.shape) > 0) == (labels > 0)).mean())
+
+
+def _batches(data: Any, batch_size: int, shuffle: bool) -> DataLoader:
+    """A loader for (X, y), a dataset or a loader."""
+    if isinstance(data, (tuple, list)) and all(isinstance(t, Tensor) for t in data):
+        data = TensorDataset(*data)
+    if hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
+        return data
+    return DataLoader(data, batch_size, shuffle)
+
+
+def _measure(rows: Iterator[tuple[int, dict[str, float]]]) -> dict[str, float]:
+    """Means over examples from (batch size, means of the batch)."""
+    totals: dict[str, float] = {}
+    count = 0
+    for size, values in rows:
+        count += size
+        for name, value in values.items():
+            totals[name] = totals.get(name, 0.0) + size * value
+    return {name: total / count for name, total in totals.items()} if count else {}
+
+
+def evaluate(
+    model: Module,
+    data: Any,
+    loss: Callable[..., Tensor],
+    metrics: Mapping[str, Callable[..., float]] | None = None,
+    batch_size: int = 256,
+) -> dict[str, float]:
+    """Loss and metrics over all examples, in evaluation mode and without recording.
+
+    >>> X, y = nn.tensor([[1.0], [2.0]]), nn.tensor([[1.0], [3.0]])
+    >>> nn.evaluate(nn.Identity(), (X, y), nn.MSELoss())
+    {'loss': 0.5}
+    """
+    training = model.training
+    model.eval()
+
+    def rows() -> Iterator[tuple[int, dict[str, float]]]:
+        for x, y in _batches(data, batch_size, shuffle=False):
+            output = model(x)
+            yield len(x), {
+                "loss": loss(output, y).item(),
+                **{name: float(metric(output, y)) for name, metric in (metrics or {}).items()},
+            }
+
+    try:
+        with no_grad():
+            return _measure(rows())
+    finally:
+        model.train(training)
+
+
+def fit(
+    model: Module,
+    data: Any,
+    loss: Callable[..., Tensor],
+    optimizer: Any,
+    epochs: int,
+    metrics: Mapping[str, Callable[..., float]] | None = None,
+    validation: Any = None,
+    batch_size: int = 32,
+    scheduler: Any = None,
+    patience: int | None = None,
+    progress: bool | str = True,
+) -> History:
+    """Train: for each epoch, for each batch, forward, loss, backward, step.  No PyTorch counterpart.
+
+    ``data`` and ``validation`` are (X, y), a dataset (shuffled in batches of ``batch_size``) or a DataLoader. ``metrics``
+    maps names to functions of (output, target), e.g. ``{"accuracy": nn.accuracy}``; columns of the validation data are
+    called ``validation loss`` and so on. ``patience=k`` stops after k epochs without a better validation loss and brings
+    back the best parameters. ``progress`` shows a bar and live curves in a notebook, a line in a terminal; a text
+    is its title. Interrupting the kernel ends the training, keeps the model and the finished epochs.
+
+    >>> X = nn.linspace(-1, 1, 20).reshape(20, 1); model = nn.Linear(1, 1)
+    >>> history = nn.fit(model, (X, 3 * X), nn.MSELoss(), nn.optim.SGD(model.parameters(), lr=0.5), 30, progress=False)
+    >>> history["loss"][-1] < 1e-3
+    True
+    """
+    if epochs < 1:
+        raise ValueError(f"fit: epochs must be an integer >= 1, got {epochs}.")
+    if patience is not None and validation is None:
+        raise ValueError("fit: patience needs validation data to judge by. Pass validation=(X, y).")
+    metrics = metrics or {}
+    loader = _batches(data, batch_size, shuffle=True)
+    history = History()
+    show = _display(progress)
+    best, waited, best_state = np.inf, 0, None
+
+    def train_epoch(epoch: int) -> Iterator[tuple[int, dict[str, float]]]:
+        for i, (x, y) in enumerate(loader):
+            output = model(x)
+            value = loss(output, y)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            show(epoch + (i + 1) / len(loader), epochs, {})
+            yield len(x), {"loss": value.item(), **{name: float(m(output, y)) for name, m in metrics.items()}}
+
+    try:
+        for epoch in range(epochs):
+            model.train()
+            row = _measure(train_epoch(epoch))
+            if validation is not None:
+                held_out = evaluate(model, validation, loss, metrics)
+                row.update({f"validation {name}": value for name, value in held_out.items()})
+            history.rows.append(row)
+            show(epoch + 1, epochs, row)
+            if scheduler is not None:
+                scheduler.step()
+            if patience is not None:
+                waited += 1
+                if row["validation loss"] < best:
+                    best, waited = row["validation loss"], 0
+                    best_state = {key: array.copy() for key, array in model.state_dict().items()}
+                if waited >= patience:
+                    history.stopped_early = True
+                    break
+    except KeyboardInterrupt:
+        history.interrupted = True
+    finally:
+        optimizer.zero_grad()
+    if best_state is not None:
+        model.load_state_dict(best_state)
+    model.eval()
+    return history
+
+
+def _display(progress: bool | str) -> Callable[[float, int, dict[str, float]], None]:
+    """How to show progress here: curves where the course's widgets are installed, else nothing."""
+    if not progress:
+        return lambda done, total, row: None
+    try:
+        from .widgets.curves import TrainingCurves
+    except ImportError:
+        return lambda done, total, row: None
+    curves = TrainingCurves(progress if isinstance(progress, str) else "training")
+    return lambda done, total, row: curves.update(done, total, **row)
