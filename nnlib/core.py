@@ -30,15 +30,15 @@ from .autograd import Node, _mode
 from .device import get_array_module, rng
 
 __all__ = [
-    "Tensor", "add", "abs", "all", "allclose", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort", "as_tensor",
-    "broadcast_to", "cast", "cat", "chunk", "clamp", "clone", "cos", "cumsum", "detect_anomaly", "diagonal", "div",
+    "Tensor", "add", "abs", "all", "allclose", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort",
+    "as_tensor", "broadcast_to", "cast", "cat", "chunk", "clamp", "clone", "cos", "cumsum", "detect_anomaly", "diagonal", "div",
     "einsum", "eq", "erf", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16", "float32", "float64", "floor",
     "from_numpy", "full", "full_like", "gather", "ge", "get_default_dtype", "getitem", "grad", "gt", "int16", "int32",
     "int64", "int8", "isfinite", "isinf", "isnan", "le", "linspace", "log", "log1p", "logsumexp", "long", "lt",
     "masked_fill", "masked_select", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "ne", "neg", "norm",
     "ones", "ones_like", "op", "outer", "permute", "pow", "prod", "rand", "randint", "randn", "randperm", "reciprocal",
-    "repeat", "reshape", "roll", "round", "rsqrt", "set_default_dtype", "sigmoid", "sign", "sin", "sort", "split", "sqrt",
-    "square", "squeeze", "stack", "std", "sub", "sum", "tanh", "tensor", "transpose", "tril", "triu", "uint8", "unbind",
+    "repeat", "reshape", "roll", "round", "rsqrt", "set_default_dtype", "sigmoid", "sign", "sin", "sort", "split",
+    "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "tanh", "tensor", "transpose", "tril", "triu", "uint8", "unbind",
     "unsqueeze", "var", "where", "zeros", "zeros_like",
 ]  # fmt: skip
 
@@ -72,17 +72,24 @@ class Tensor:
     array([2., 4.], dtype=float32)
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_data", "grad", "node", "requires_grad")
+    __slots__ = ("__dict__", "__weakref__", "_data", "_grad", "node", "requires_grad")
     version = 0  # when the elements were last changed in place, by the clock of autograd
     __array_ufunc__ = None  # ndarray * Tensor calls Tensor.__rmul__ instead of making an array of objects
 
     if TYPE_CHECKING:  # ops become methods at the end of the file
 
         def __getattr__(self, name: str) -> Any: ...
+        def _binary(self, other: Any) -> Tensor: ...
+        def _unary(self) -> Tensor: ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _binary
+        __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __lt__ = __le__ = __gt__ = __ge__ = _binary
+        __and__ = __or__ = __xor__ = __getitem__ = _binary
+        __neg__ = __abs__ = __invert__ = _unary
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self._data = data
-        self.grad: Any = None
+        self._grad: Any = None
         self.node: Node | None = None
         self.requires_grad = requires_grad
 
@@ -97,6 +104,17 @@ class Tensor:
     def data(self, value: Any) -> None:
         self._data = value._data if isinstance(value, Tensor) else value
         self.version = autograd.now()
+
+    @property
+    def grad(self) -> Any:
+        """What ``backward`` has added up so far, an array of this shape; None before."""
+        if isinstance(self._grad, np.generic):
+            self._grad = np.asarray(self._grad)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        self._grad = value._data if isinstance(value, Tensor) else value
 
     shape = property(lambda self: self._data.shape, doc="The lengths of the axes, a tuple.")
     dtype = property(lambda self: self._data.dtype, doc="The NumPy dtype of the elements.")
@@ -357,14 +375,14 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
                 members = [a for a in argument if isinstance(a, Tensor)]
                 raw.append([a._data if isinstance(a, Tensor) else a for a in argument])
                 values += members
-                needs_grad = needs_grad or builtins.any([a.requires_grad for a in members])
+                needs_grad = needs_grad or builtins.any(a.requires_grad for a in members)
                 check = True
             elif type(argument) in _PLAIN or not kind:
                 raw.append(argument)
             else:
                 raw.append(argument.item() if isinstance(argument, np.generic) else argument)
                 check = True
-        if check or not values:
+        if check or not values or (dtype is not None and dtype.kind != "f"):
             _check_arguments(name, names, kinds, raw, same_dtype)
         try:
             out, *grad_fns = compute(*raw)
@@ -428,21 +446,27 @@ def _check_arguments(name: str, names: Any, kinds: Any, raw: list[Any], same_dty
     if not arrays:
         kind = type(raw[0]).__name__ if raw else "nothing"
         raise TypeError(f"{name}: {names[0]} must be a Tensor, got {kind}. Use nn.tensor({names[0]}).")
-    dtypes = {a.dtype for a in arrays if a.dtype.kind in "fiu"}
-    if len(dtypes) < 2:
-        return
-    if same_dtype:
+    dtypes = {a.dtype for a in arrays}
+    if len(dtypes) > 1 and same_dtype:
         listed = " and ".join(sorted(map(str, dtypes)))
         raise TypeError(f"{name}: got {listed}; the arguments must share one dtype. Use t.float() or t.double().")
-    # PyTorch's rule: floats win over integers, and a 0-d tensor does not promote one with axes.
-    floats = [a for a in arrays if a.dtype.kind == "f"]
-    if floats:
-        target = np.result_type(*{a.dtype for a in ([a for a in floats if a.ndim] or floats)})
-        for i in at:
-            if kinds[i] == 2:
-                raw[i] = [a.astype(target) if a.dtype != target else a for a in raw[i]]
-            elif hasattr(raw[i], "dtype") and raw[i].dtype.kind in "fiu" and raw[i].dtype != target:
-                raw[i] = raw[i].astype(target)
+    # PyTorch's rule: bool < int < float; within a kind, tensors with axes decide, then 0-d tensors, then numbers.
+    numbers = [_default_dtype if type(raw[i]) is float else int64 for i in at if type(raw[i]) in (int, float)]
+    if len(dtypes) == 1 and not (numbers and arrays[0].dtype.kind != "f"):
+        return
+    target = bool_
+    for group in ([a.dtype for a in arrays if a.ndim], [a.dtype for a in arrays if not a.ndim], numbers):
+        highest = builtins.max([_RANK[d.kind] for d in group], default=0)
+        if highest > _RANK[target.kind]:
+            target = np.result_type(*[d for d in group if _RANK[d.kind] == highest])
+    for i in at:
+        if kinds[i] == 2:
+            raw[i] = [a.astype(target, copy=False) for a in raw[i]]
+        elif hasattr(raw[i], "dtype") and raw[i].dtype != target:
+            raw[i] = raw[i].astype(target)
+
+
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 def _shape_error(name: str, raw: list[Any], error: ValueError) -> ValueError:
@@ -702,12 +726,13 @@ def div(input: Array, other: Array):
     [0.5, 1.0]
     """
     x, y = _as_float(input), _as_float(other)
-    return x / y, lambda g: unbroadcast(g / y, x), lambda g: unbroadcast(-g * x / (y * y), y)
+    out = x / y
+    return out, lambda g: unbroadcast(g / y, x), lambda g: unbroadcast(g * (-out / y), y)  # y² could overflow
 
 
 @op
 def pow(input: Array, exponent: Array):
-    """x^p.  ∂x = g·p·x^(p−1), ∂p = g·x^p·ln x (0 where x = 0).  PyTorch: ``torch.pow``.
+    """x^p.  ∂x = g·p·x^(p−1), ∂p = g·x^p·ln x (0 where x = 0 ≤ p).  PyTorch: ``torch.pow``.
 
     >>> nn.pow(nn.tensor([2.0, 3.0]), 2).tolist()
     [4.0, 9.0]
@@ -724,8 +749,8 @@ def pow(input: Array, exponent: Array):
         return unbroadcast(g * xp.where(p == 0, 0, p * x ** (p - 1)), x)
 
     def grad_p(g):
-        safe = xp.where(xp.equal(x, 0), xp.ones_like(out), x)
-        return unbroadcast(g * xp.where(xp.equal(x, 0), xp.zeros_like(out), out * xp.log(safe)), p)
+        flat = xp.equal(x, 0) & xp.greater_equal(p, 0)
+        return unbroadcast(g * xp.where(flat, xp.zeros_like(out), out * xp.log(x)), p)
 
     return out, grad_x, grad_p
 
@@ -737,7 +762,8 @@ def maximum(input: Array, other: Array):
     >>> nn.maximum(nn.tensor([1.0, 5.0]), 2.0).tolist()
     [2.0, 5.0]
     """
-    return _route(input, other, get_array_module(input, other).maximum)
+    xp = get_array_module(input, other)
+    return _route(input, other, xp.maximum, xp.less)
 
 
 @op
@@ -747,16 +773,17 @@ def minimum(input: Array, other: Array):
     >>> nn.minimum(nn.tensor([1.0, 5.0]), 2.0).tolist()
     [1.0, 2.0]
     """
-    return _route(input, other, get_array_module(input, other).minimum)
+    xp = get_array_module(input, other)
+    return _route(input, other, xp.minimum, xp.greater)
 
 
-def _route(x: Array, y: Array, choose: Any) -> Any:
-    out = choose(x, y)
+def _route(x: Array, y: Array, choose: Any, loses: Any) -> Any:
+    xp = get_array_module(x, y)
 
-    def share(mine, theirs):
-        return lambda g: unbroadcast(g * ((mine == out).astype(g.dtype) - 0.5 * (mine == theirs)).astype(g.dtype), mine)
+    def share(mine, theirs):  # NaN loses to nobody
+        return lambda g: unbroadcast(g * (1 - loses(mine, theirs) - 0.5 * xp.equal(mine, theirs)).astype(g.dtype), mine)
 
-    return out, share(x, y), share(y, x)
+    return choose(x, y), share(x, y), share(y, x)
 
 
 @op
@@ -777,7 +804,13 @@ def abs(input: Array):
     2.0
     """
     x, xp = input, get_array_module(input)
-    return xp.abs(x), lambda g: g * xp.sign(x)
+    return xp.abs(x), lambda g: g * _sign(x)
+
+
+def _sign(x: Array) -> Array:
+    """−1, 0 or 1; 0 for NaN, as in PyTorch."""
+    xp = get_array_module(x)
+    return xp.greater(x, 0).astype(x.dtype) - xp.less(x, 0).astype(x.dtype)
 
 
 @op
@@ -837,14 +870,14 @@ def sqrt(input: Array):
 
 @op
 def rsqrt(input: Array):
-    """1/√x.  ∂x = −g/(2x√x).  PyTorch: ``torch.rsqrt``.
+    """1/√x.  ∂x = −g/(2√x³).  PyTorch: ``torch.rsqrt``.
 
     >>> nn.rsqrt(nn.tensor(4.0)).item()
     0.5
     """
     x = _as_float(input)
     out = 1 / get_array_module(x).sqrt(x)
-    return out, lambda g: g * (-0.5 * out / x)
+    return out, lambda g: g * (-0.5 * out * out * out)
 
 
 @op
@@ -1073,7 +1106,8 @@ def _axes(name: str, x: Array, dim: Dim) -> tuple[int, ...]:
             raise TypeError(f"{name}: dim must be an int or a tuple of ints, got {d!r}. Use dim=0.")
         if not -x.ndim <= d < x.ndim and not (x.ndim == 0 and d in (0, -1)):
             raise ValueError(
-                f"{name}: dim {d} does not exist in shape {x.shape}, which has axes 0…{x.ndim - 1}. Use dim=-1 for the last."
+                f"{name}: dim {d} does not exist in shape {x.shape}, which has axes 0…{x.ndim - 1}. "
+                "Use dim=-1 for the last."
             )
     axes = tuple(d % x.ndim for d in dims) if x.ndim else ()
     if len(set(axes)) < len(axes):
@@ -1165,8 +1199,7 @@ def prod(input: Array, dim: int | None = None, keepdim: bool = False):
 def _extremum(x: Array, dim: Dim, keepdim: bool, name: str) -> Any:
     """Largest or smallest over all or several axes; ties share the gradient equally."""
     axes = _axes(name, x, dim)
-    if not x.size:
-        raise ValueError(f"{name}: a tensor of shape {x.shape} has no elements to choose from. Check the slice.")
+    _check_choice(name, x, axes)
     out = getattr(x, name[-3:])(axes, keepdims=True)
 
     def grad(g):
@@ -1174,6 +1207,13 @@ def _extremum(x: Array, dim: Dim, keepdim: bool, name: str) -> Any:
         return _keep(g, axes, keepdim) * (hit / hit.sum(axes, keepdims=True))
 
     return (out if keepdim else out.squeeze(axes) if axes else out), grad
+
+
+def _check_choice(name: str, x: Array, axes: tuple[int, ...]) -> None:
+    if builtins.any(not x.shape[a] for a in axes):
+        raise ValueError(
+            f"{name}: a tensor of shape {x.shape} has no elements to choose from along dim {axes}. Check the slice."
+        )
 
 
 @op
@@ -1206,7 +1246,11 @@ class Extremum(NamedTuple):
 @op
 def _pick(input: Array, dim: int, keepdim: bool, name: str):
     x, xp = input, get_array_module(input)
-    (axis,) = _axes(name, x, dim)
+    axes = _axes(name, x, dim)
+    if not x.ndim:  # the one element of a 0-d tensor
+        return (+x, np.asarray(0)), lambda g: g
+    (axis,) = axes
+    _check_choice(name, x, axes)
     index = xp.expand_dims(getattr(x, "arg" + name)(axis), axis)
 
     def grad(g):
@@ -1282,10 +1326,10 @@ def cumsum(input: Array, dim: int):
     [1.0, 3.0, 6.0]
     """
     x, xp = input, get_array_module(input)
-    (axis,) = _axes("cumsum", x, dim) or (0,)
-    return xp.cumsum(x, axis).reshape(x.shape), lambda g: xp.flip(
-        xp.cumsum(xp.flip(g, axis), axis), axis
-    ).reshape(x.shape)
+    if not x.ndim:
+        return +x, lambda g: g
+    (axis,) = _axes("cumsum", x, dim)
+    return xp.cumsum(x, axis), lambda g: xp.flip(xp.cumsum(xp.flip(g, axis), axis), axis)
 
 
 # ---------------------------------------------------------------------------------------------- shapes
@@ -1649,7 +1693,10 @@ def gather(input: Array, dim: int, index: Any):
     x, xp = input, get_array_module(input)
     (axis,) = _axes("gather", x, dim)
     if index.ndim != x.ndim or index.dtype.kind not in "iu":
-        raise ValueError(f"gather: index must hold integers in {x.ndim} axes, got {index.dtype} of shape {index.shape}.")
+        raise ValueError(
+            f"gather: index must hold integers in {x.ndim} axes, got {index.dtype} of shape {index.shape}. "
+            "Use index.long() and reshape."
+        )
     place = [xp.arange(n).reshape([-1 if i == a else 1 for i in range(x.ndim)]) for a, n in enumerate(index.shape)]
     place[axis] = index
 
@@ -1670,7 +1717,8 @@ def _compare(name: str, symbol: str) -> Any:
     def compare(input: Any, other: Any) -> Tensor:
         x, y = (t._data if isinstance(t, Tensor) else t for t in (input, other))
         try:
-            return Tensor(np.asarray(getattr(operator, name)(x, y)) if np.isscalar(x) else getattr(operator, name)(x, y))
+            result = getattr(operator, name)(x, y)
+            return Tensor(np.asarray(result) if np.isscalar(x) else result)
         except ValueError as error:
             raise _shape_error(name, [x, y], error) from None
 
@@ -1716,7 +1764,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
 
 
 def sort(input: Tensor, dim: int = -1, descending: bool = False) -> Extremum:
-    """Sorted values and the indices they came from; the gradient goes back to where they stood.  PyTorch: ``torch.sort``.
+    """Sorted values and the indices they came from; gradients go back to where they stood.  PyTorch: ``torch.sort``.
 
     >>> nn.sort(nn.tensor([3.0, 1.0])).values.tolist()
     [1.0, 3.0]
@@ -1769,7 +1817,7 @@ def sign(input: Array):
     [-1.0, 0.0]
     """
     xp = get_array_module(input)
-    return xp.sign(input), lambda g: xp.zeros_like(g)
+    return _sign(input), lambda g: xp.zeros_like(g)
 
 
 @op
