@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import math
+import tarfile
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .core import Tensor, as_tensor, get_default_dtype, stack, tensor
 from .device import rng
+from .download import cache_folder, fetch
 
 __all__ = [
-    "DataLoader", "Dataset", "Subset", "TensorDataset", "blobs", "breast_cancer", "diabetes", "digits", "houses",
-    "kangaroos", "moons", "photographs", "random_split", "rings", "spirals", "train_test_split", "wine", "xor",
+    "DataLoader", "Dataset", "Subset", "TensorDataset", "blobs", "breast_cancer", "cifar10", "diabetes",
+    "digits", "fashion_mnist", "houses", "kangaroos", "mnist", "moons", "photographs", "random_split",
+    "rings", "spirals", "train_test_split", "wine", "xor",
 ]  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------- datasets, loaders
@@ -91,7 +96,7 @@ def random_split(dataset: Dataset, lengths: Sequence[Any], seed: int | None = No
         for i in range(n - sum(sizes)):  # what rounding left over goes to the first parts, one each
             sizes[i % len(sizes)] += 1
     if sum(sizes) != n:
-        raise ValueError(f"random_split: lengths {list(lengths)} must add up to {n} examples (or to 1). Use [0.8, 0.2].")
+        raise ValueError(f"random_split: lengths {list(lengths)} must add up to {n} examples or to 1. Use [0.8, 0.2].")
     order = (rng() if seed is None else np.random.default_rng(seed)).permutation(n)
     ends = np.cumsum(sizes)
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends)]
@@ -134,7 +139,8 @@ class DataLoader:
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size must be an integer >= 1, got {batch_size!r}. Use batch_size=32.")
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
-            raise TypeError(f"DataLoader: dataset must be a Dataset, got {type(dataset).__name__}. Use TensorDataset(X, y).")
+            kind = type(dataset).__name__
+            raise TypeError(f"DataLoader: dataset must be a Dataset, got {kind}. Use TensorDataset(X, y).")
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
         self.batch_sampler = batch_sampler
 
@@ -155,7 +161,8 @@ class DataLoader:
             yield self._batch(order[i * self.batch_size : (i + 1) * self.batch_size])
 
     def _batch(self, indices: Any) -> Any:
-        source, rows = self.dataset, indices
+        source: Any = self.dataset
+        rows = indices
         while isinstance(source, Subset):
             source, rows = source.dataset, source.indices[rows]
         if isinstance(source, TensorDataset):  # rows of arrays at once
@@ -182,7 +189,7 @@ def _sklearn(name: str) -> Any:
     try:
         from sklearn import datasets
     except ImportError:
-        raise ImportError(f"{name}: scikit-learn brings this data set. Install it: pip install 'nnlib[course]'.") from None
+        raise ImportError(f"{name}: scikit-learn brings this data set. Use pip install 'nnlib[course]'.") from None
     return datasets
 
 
@@ -191,7 +198,8 @@ def _pair(X: Any, y: Any, standardise: bool = False) -> tuple[Tensor, Tensor]:
     if standardise:
         X = (X - X.mean(0)) / X.std(0)
     y = np.asarray(y)
-    return Tensor(X.astype(get_default_dtype())), Tensor(y.astype(np.int64 if y.dtype.kind in "iu" else get_default_dtype()))
+    labels = np.int64 if y.dtype.kind in "iu" else get_default_dtype()
+    return Tensor(X.astype(get_default_dtype())), Tensor(y.astype(labels))
 
 
 def digits(images: bool = False) -> tuple[Tensor, Tensor]:
@@ -249,6 +257,81 @@ def photographs() -> tuple[Tensor, Tensor]:
     return temple, flower
 
 
+# ---------------------------------------------------------------------------------------------- downloads
+
+
+_MNIST_SHA256 = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+_FASHION_SHA256 = {
+    "train-images-idx3-ubyte.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+    "train-labels-idx1-ubyte.gz": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+    "t10k-images-idx3-ubyte.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+    "t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+}
+_CIFAR10_SHA256 = {"cifar-10-binary.tar.gz": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"}
+_MIRRORS = {
+    "mnist": ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist"),
+    "fashion-mnist": (
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+    ),
+    "cifar-10": ("https://www.cs.toronto.edu/~kriz",),
+}
+
+
+def _idx(path: Path) -> np.ndarray:
+    """The array of an IDX file: two zero bytes, type 8 (uint8), number of axes, lengths (big-endian), elements."""
+    raw = gzip.decompress(path.read_bytes())
+    zero, kind, ndim = int.from_bytes(raw[:2], "big"), raw[2], raw[3]
+    if zero or kind != 8:
+        raise ValueError(f"data: {path} is no IDX file of bytes (header {raw[:4]!r}). Delete it to download it again.")
+    shape = tuple(int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(ndim))
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape)
+
+
+def _idx_dataset(name: str, train: bool, checksums: dict[str, str]) -> TensorDataset:
+    stem = "train" if train else "t10k"
+    names = (f"{stem}-images-idx3-ubyte.gz", f"{stem}-labels-idx1-ubyte.gz")
+    images, labels = (_idx(fetch(n, checksums[n], _MIRRORS[name], cache_folder() / name)) for n in names)
+    X = (images[:, None] / np.float32(255)).astype(get_default_dtype(), copy=False)
+    return TensorDataset(Tensor(X), Tensor(labels.astype(np.int64)))
+
+
+def mnist(train: bool = True) -> TensorDataset:
+    """60,000 (or 10,000) handwritten digits (1, 28, 28) in [0, 1]; 12 MB, downloaded once.  Source: LeCun et al. 1998.
+
+    Raises ConnectionError, with what to do, where there is no network.  PyTorch: ``torchvision.datasets.MNIST``.
+    """
+    return _idx_dataset("mnist", train, _MNIST_SHA256)
+
+
+def fashion_mnist(train: bool = True) -> TensorDataset:
+    """60,000 (or 10,000) pieces of clothing (1, 28, 28) in [0, 1], ten classes; 31 MB.  Source: Xiao et al. 2017.
+
+    PyTorch: ``torchvision.datasets.FashionMNIST``.
+    """
+    return _idx_dataset("fashion-mnist", train, _FASHION_SHA256)
+
+
+def cifar10(train: bool = True) -> TensorDataset:
+    """50,000 (or 10,000) small photographs (3, 32, 32) in [0, 1], ten classes; 170 MB.  Source: Krizhevsky 2009.
+
+    Reads the binary form, so no pickle is opened.  PyTorch: ``torchvision.datasets.CIFAR10``.
+    """
+    ((name, checksum),) = _CIFAR10_SHA256.items()
+    path = fetch(name, checksum, _MIRRORS["cifar-10"], cache_folder() / "cifar-10")
+    wanted = [f"data_batch_{i}.bin" for i in range(1, 6)] if train else ["test_batch.bin"]
+    with tarfile.open(path) as archive:
+        parts = [archive.extractfile(f"cifar-10-batches-bin/{part}").read() for part in wanted]  # type: ignore[union-attr]
+    rows = np.frombuffer(b"".join(parts), np.uint8).reshape(-1, 1 + 3 * 32 * 32)  # label, then red, green, blue
+    X = (rows[:, 1:].reshape(-1, 3, 32, 32) / np.float32(255)).astype(get_default_dtype(), copy=False)
+    return TensorDataset(Tensor(X), Tensor(rows[:, 0].astype(np.int64)))
+
+
 # ---------------------------------------------------------------------------------------------- generators
 
 
@@ -275,7 +358,9 @@ def moons(n: int = 200, noise: float = 0.1, seed: int | None = 0) -> tuple[Tenso
     return _shuffled(X, np.repeat([0, 1], [len(upper), len(lower)]), random)
 
 
-def rings(n: int = 200, noise: float = 0.1, radii: Sequence[float] = (1.0, 2.0), seed: int | None = 0) -> tuple[Tensor, Tensor]:
+def rings(
+    n: int = 200, noise: float = 0.1, radii: Sequence[float] = (1.0, 2.0), seed: int | None = 0
+) -> tuple[Tensor, Tensor]:
     """Concentric rings, one class each: X (n, 2), y in 0…len(radii) − 1.
 
     >>> nn.data.rings(6, noise=0)[0].norm(dim=1).sort().values.tolist()
@@ -288,7 +373,9 @@ def rings(n: int = 200, noise: float = 0.1, radii: Sequence[float] = (1.0, 2.0),
     return _shuffled(np.stack([r * np.cos(angle), r * np.sin(angle)], 1), y, random)
 
 
-def spirals(n: int = 300, classes: int = 2, turns: float = 1.0, noise: float = 0.1, seed: int | None = 0) -> tuple[Tensor, Tensor]:
+def spirals(
+    n: int = 300, classes: int = 2, turns: float = 1.0, noise: float = 0.1, seed: int | None = 0
+) -> tuple[Tensor, Tensor]:
     """Interleaved spiral arms, one class each: X (n, 2), y in 0…classes − 1.
 
     >>> nn.data.spirals(9, classes=3)[1].max().item()
@@ -328,7 +415,7 @@ def xor(n: int = 200, noise: float = 0.25, seed: int | None = 0) -> tuple[Tensor
 
 
 def houses(n: int = 60, noise: float = 40.0, seed: int | None = 0) -> tuple[Tensor, Tensor]:
-    """Synthetic house prices with a kink: size x in square feet (n, 1), price y in thousand dollars (n,), never below 0.
+    """Synthetic house prices with a kink: size x in square feet (n, 1), price y in 1000 dollars (n,), never below 0.
 
     The true price is max(0, 0.25·x − 250).
 

@@ -1,4 +1,4 @@
-"""Distributions whose parameters a network predicts, so that a loss is one line: ``-Normal(f(x), 1).log_prob(y).mean()``.
+"""Distributions whose parameters a network predicts: a loss is one line, ``-Normal(f(x), 1).log_prob(y).mean()``.
 
 Every parameter may be a tensor with a gradient. PyTorch: ``torch.distributions``. Logs are natural: nats.
 """
@@ -26,7 +26,8 @@ class Distribution:
 
     def entropy(self) -> Tensor:
         """−E ln p, in nats."""
-        raise NotImplementedError(f"{type(self).__name__} has no entropy in closed form. Estimate −log_prob(sample()).mean().")
+        name = type(self).__name__
+        raise NotImplementedError(f"{name} has no entropy in closed form. Estimate −log_prob(sample()).mean().")
 
     def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
         """Draws of shape sample_shape + batch shape, without gradient."""
@@ -161,7 +162,7 @@ class Categorical(Distribution):
         if logits is None:
             probs = _parameter(probs)
             if not (probs._data >= 0).all() or not (probs._data.sum(-1) > 0).all():
-                raise ValueError("Categorical: probs must be >= 0 with a positive sum. Use logits= for unbounded scores.")
+                raise ValueError("Categorical: probs must be >= 0 with a positive sum. Use logits= for scores.")
             self.log_probs = (probs / probs.sum(-1, keepdim=True)).log()
         else:
             self.log_probs = F.log_softmax(_parameter(logits), dim=-1)
@@ -218,7 +219,8 @@ def _xlogy(x: Tensor, y: Tensor) -> Tensor:
     """x ln y with 0 ln 0 = 0."""
     from .core import where
 
-    return where(x == 0, 0.0 * y, x * where((x == 0) & (y == 0), y + 1, y).log())
+    zero: Any = x == 0
+    return where(zero, 0.0 * y, x * where(zero & (y == 0), y + 1, y).log())
 
 
 def kl_divergence(p: Distribution, q: Distribution) -> Tensor:

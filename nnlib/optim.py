@@ -29,9 +29,9 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        groups = list(params) if not isinstance(params, Tensor) else [params]
+        groups: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not groups:
-            raise ValueError(f"{type(self).__name__}: got no parameters. Pass model.parameters() of a model with layers.")
+            raise ValueError(f"{type(self).__name__}: got no parameters. Pass model.parameters() of a model with some.")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         self.defaults = defaults
@@ -158,7 +158,7 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Steps of about lr: the running mean of the gradient over the root of that of its square.  PyTorch: ``torch.optim.Adam``.
+    """Steps of about lr: running mean of the gradient over the root of that of its square.  PyTorch: ``torch.optim.Adam``.
 
     m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², θ ← θ − lr·m̂/(√v̂ + eps) with m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ).
     ``weight_decay`` is added to the gradient; see :class:`AdamW` for the other way.  Source: Kingma & Ba 2015.
@@ -184,7 +184,8 @@ class Adam(Optimizer):
     def _check(self, group: dict[str, Any]) -> None:
         super()._check(group)
         if not all(0 <= beta < 1 for beta in group["betas"]):
-            raise ValueError(f"{type(self).__name__}: betas must lie in 0 ≤ β < 1, got {group['betas']}. Use (0.9, 0.999).")
+            name = type(self).__name__
+            raise ValueError(f"{name}: betas must lie in 0 ≤ β < 1, got {group['betas']}. Use (0.9, 0.999).")
 
     def _update(self, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
         lr, (beta1, beta2) = group["lr"], group["betas"]
