@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .core import (
-    Array, Tensor, _as_float, _axes, _keep, logsumexp, maximum, op, sigmoid, tanh, unbroadcast, where,
-)  # fmt: skip
+from .conv import *  # noqa: F403
+from .core import Array, Tensor, _as_float, _axes, op, sigmoid, unbroadcast, where
+from .core import logsumexp as logsumexp  # PyTorch has these two in F as well
+from .core import tanh as tanh
 from .device import get_array_module, rng
 
 # ---------------------------------------------------------------------------------------------- activations
@@ -27,7 +28,7 @@ def relu(input: Array):
     """
     x = input
     out = get_array_module(x).maximum(x, 0)
-    return out, lambda g: g * (out > 0)
+    return out, lambda g: g * (out != 0)  # NaN counts as above 0, as in PyTorch
 
 
 @op
@@ -51,9 +52,8 @@ def elu(input: Array, alpha: float = 1.0):
     """
     x, xp = _as_float(input), get_array_module(input)
     below = alpha * xp.expm1(xp.minimum(x, 0))
-    return xp.where(xp.greater(x, 0), x, below), lambda g: g * xp.where(
-        xp.greater(x, 0), x.dtype.type(1), below + x.dtype.type(alpha)
-    )
+    low = xp.less_equal(x, 0)
+    return xp.where(low, below, x), lambda g: g * xp.where(low, below + x.dtype.type(alpha), x.dtype.type(1))
 
 
 @op
@@ -73,7 +73,7 @@ def gelu(input: Array, approximate: str = "none"):
         return 0.5 * x * (1 + bent), lambda g: g * slope
     if approximate != "none":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}.")
-    below = 0.5 * (1 + erf_array(x / math.sqrt(2)))
+    below = 0.5 * (1 + _erf(x / math.sqrt(2)))
     density = xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
     return x * below, lambda g: g * (below + x * density)
 
@@ -139,7 +139,7 @@ def maxout(input: Tensor, pieces: int) -> Tensor:
     return input.reshape(*input.shape[:-1], input.shape[-1] // pieces, pieces).max(-1).values
 
 
-def erf_array(x: Array) -> Array:
+def _erf(x: Array) -> Array:
     """erf of an array, element by element (see :func:`nnlib.erf` for tensors)."""
     from .core import erf
 
@@ -251,6 +251,145 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     keep = rng().random(input.shape) >= p
     scale = 1 / (1 - p) if p < 1 else 0.0
     return _dropout(input, get_array_module(input._data).asarray(keep * scale, dtype=input.dtype))
+
+
+# ---------------------------------------------------------------------------------------------- normalisation
+
+
+def _standardise(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array, Array, Any]:
+    """x̂ = (x − μ)/σ with μ and σ² = mean (x − μ)² + eps over ``axes``; also μ, σ² − eps, and the gradient.
+
+    μ and σ depend on every x, so a gradient g of x̂ loses its mean and its component along x̂:
+    ∂x = (g − mean g − x̂·mean(g·x̂))/σ.
+    """
+    mean = x.mean(axes, keepdims=True)
+    centred = x - mean
+    var = (centred * centred).mean(axes, keepdims=True)
+    scale = 1 / get_array_module(x).sqrt(var + x.dtype.type(eps))
+    hat = centred * scale
+
+    def grad(g):
+        return (g - g.mean(axes, keepdims=True) - hat * (g * hat).mean(axes, keepdims=True)) * scale
+
+    return hat, mean, var, grad
+
+
+def _affine(hat: Array, weight: Any, bias: Any, grad_hat: Any) -> tuple[Any, ...]:
+    """out = x̂·weight + bias (either may be missing), with the gradients of x, weight and bias."""
+    out = hat if weight is None else hat * weight
+    return (
+        out if bias is None else out + bias,
+        lambda g: grad_hat(g if weight is None else g * weight),
+        lambda g: unbroadcast(g * hat, weight),
+        lambda g: unbroadcast(g, bias),
+    )
+
+
+@op(same_dtype=True)
+def batch_norm(
+    input: Array,
+    running_mean: Any,
+    running_var: Any,
+    weight: Array = None,
+    bias: Array = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+):
+    """(x − μ)/√(σ² + eps)·weight + bias per channel of x (N, C) or (N, C, …).  PyTorch: ``F.batch_norm``.
+
+    With ``training`` (or without running statistics) μ and σ² are those of the batch, σ² the biased variance, and the
+    running ones (arrays (C,), changed in place) move ``momentum`` of the way to them, with the unbiased variance.
+    Otherwise the running ones are used, as constants.  Source: Ioffe & Szegedy 2015.
+
+    >>> x = nn.tensor([[1.0], [3.0]])
+    >>> F.batch_norm(x, None, None, training=True, eps=0.0).tolist()
+    [[-1.0], [1.0]]
+    """
+    x = input
+    if x.ndim < 2:
+        raise ValueError(f"batch_norm: expects input (N, C) or (N, C, …), got {x.shape}. Use x.unsqueeze(1).")
+    _check_statistics("batch_norm", x.shape[1], running_mean, running_var, weight, bias)
+    axes, n = (0, *range(2, x.ndim)), x.size // max(x.shape[1], 1)
+    per_channel = (1, -1, *[1] * (x.ndim - 2))
+    if training or running_mean is None:
+        if training and n < 2:
+            raise ValueError(
+                f"batch_norm: one value per channel ({x.shape}) has no variance. Use a larger batch, or model.eval()."
+            )
+        hat, mean, var, grad_hat = _standardise(x, axes, eps)
+        if training and running_mean is not None:
+            running_mean += momentum * (mean.reshape(-1) - running_mean)
+            running_var += momentum * (var.reshape(-1) * (n / (n - 1)) - running_var)
+    else:
+        scale = 1 / get_array_module(x).sqrt(running_var + eps).reshape(per_channel).astype(x.dtype)
+        hat, grad_hat = (x - running_mean.reshape(per_channel).astype(x.dtype)) * scale, lambda g: g * scale
+    w, b = (None if v is None else v.reshape(per_channel) for v in (weight, bias))
+    out, grad_x, grad_weight, grad_bias = _affine(hat, w, b, grad_hat)
+    return (
+        out,
+        grad_x,
+        lambda g: grad_weight(g).reshape(-1),
+        lambda g: grad_bias(g).reshape(-1),
+    )
+
+
+def _check_statistics(name: str, channels: int, *arrays: Any) -> None:
+    for what, array in zip(("running_mean", "running_var", "weight", "bias"), arrays):
+        if array is not None and array.shape != (channels,):
+            raise ValueError(
+                f"{name}: {what} must have shape ({channels},), one number per channel, got {array.shape}. "
+                f"Use num_features={channels}."
+            )
+
+
+@op(same_dtype=True)
+def layer_norm(input: Array, normalized_shape: Any, weight: Array = None, bias: Array = None, eps: float = 1e-5):
+    """(x − μ)/√(σ² + eps)·weight + bias, μ and σ² over the last axes of each example.  PyTorch: ``F.layer_norm``.
+
+    ``normalized_shape`` names the lengths of those axes; ``weight`` and ``bias`` have that shape; σ² is the biased
+    variance.  Source: Ba et al. 2016.
+
+    >>> F.layer_norm(nn.tensor([[1.0, 3.0]]), (2,), eps=0.0).tolist()
+    [[-1.0, 1.0]]
+    """
+    x = input
+    shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+    if not shape or x.shape[-len(shape) :] != shape:
+        raise ValueError(
+            f"layer_norm: normalized_shape {shape} must be the last lengths of the input, got {x.shape}. "
+            f"Use normalized_shape={x.shape[-1:]}."
+        )
+    for what, array in (("weight", weight), ("bias", bias)):
+        if array is not None and array.shape != shape:
+            raise ValueError(f"layer_norm: {what} must have shape {shape}, got {array.shape}. Reshape it.")
+    hat, _, _, grad_hat = _standardise(x, tuple(range(x.ndim - len(shape), x.ndim)), eps)
+    return _affine(hat, weight, bias, grad_hat)
+
+
+@op(same_dtype=True)
+def group_norm(input: Array, num_groups: int, weight: Array = None, bias: Array = None, eps: float = 1e-5):
+    """Like :func:`layer_norm` over each of ``num_groups`` groups of channels of x (N, C, …).  PyTorch: ``F.group_norm``.
+
+    ``weight`` and ``bias`` (C,) act per channel.  Source: Wu & He 2018.
+
+    >>> F.group_norm(nn.tensor([[1.0, 3.0, 5.0, 9.0]]), 2, eps=0.0).tolist()
+    [[-1.0, 1.0, -1.0, 1.0]]
+    """
+    x = input
+    if x.ndim < 2:
+        raise ValueError(f"group_norm: expects input (N, C) or (N, C, …), got {x.shape}. Use x.unsqueeze(0).")
+    if isinstance(num_groups, bool) or not isinstance(num_groups, int) or num_groups < 1 or x.shape[1] % num_groups:
+        raise ValueError(f"group_norm: num_groups={num_groups!r} must divide the {x.shape[1]} channels of {x.shape}.")
+    _check_statistics("group_norm", x.shape[1], None, None, weight, bias)
+    split = (x.shape[0], num_groups, x.shape[1] // num_groups, *x.shape[2:])
+    per_channel = (1, -1, *[1] * (x.ndim - 2))
+    hat, _, _, grad_hat = _standardise(x.reshape(split), tuple(range(2, x.ndim + 1)), eps)
+    w, b = (None if v is None else v.reshape(per_channel) for v in (weight, bias))
+    out, grad_x, grad_weight, grad_bias = _affine(
+        hat.reshape(x.shape), w, b, lambda g: grad_hat(g.reshape(split)).reshape(x.shape)
+    )
+    return out, grad_x, lambda g: grad_weight(g).reshape(-1), lambda g: grad_bias(g).reshape(-1)
 
 
 # ---------------------------------------------------------------------------------------------- losses

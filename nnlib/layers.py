@@ -7,12 +7,15 @@ from typing import Any
 
 from . import functional as F
 from . import init
-from .core import Tensor, flatten, zeros
+from .conv import _pair
+from .core import Tensor, as_tensor, flatten, ones, stack, tensor, zeros
 from .module import Module, Parameter
 
 __all__ = [
-    "ELU", "GELU", "Dropout", "Flatten", "Identity", "LeakyReLU", "Linear", "LogSoftmax", "Maxout", "ReLU", "SiLU",
-    "Sigmoid", "Softmax", "Softplus", "Step", "Tanh",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv1d",
+    "Conv2d", "Dropout", "ELU", "Flatten", "GELU", "GroupNorm", "Identity", "LayerNorm", "LeakyReLU", "Linear",
+    "LogSoftmax", "MaskedLinear", "MaxPool1d", "MaxPool2d", "Maxout", "RNN", "RNNCell", "ReLU", "Residual",
+    "SiLU", "Sigmoid", "Softmax", "Softplus", "Step", "Tanh",
 ]  # fmt: skip
 
 
@@ -165,3 +168,448 @@ Tanh = _activation("Tanh", F.tanh)
 Step = _activation("Step", F.step)
 Softmax = _activation("Softmax", F.softmax, dim=None)
 LogSoftmax = _activation("LogSoftmax", F.log_softmax, dim=None)
+
+
+# ---------------------------------------------------------------------------------------------- convolution and pooling
+
+
+class _Conv(Module):
+    """What Conv1d and Conv2d share: the parameters, the settings, and the function of that name."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        name, n = type(self).__name__, self._axes
+        _check_size(name, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(f"{name}: groups={groups} must divide in_channels={in_channels} and {out_channels=}.")
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size = _pair(name, "kernel_size", kernel_size, n, 1)
+        self.stride, self.dilation = _pair(name, "stride", stride, n, 1), _pair(name, "dilation", dilation, n, 1)
+        self.padding = padding if isinstance(padding, str) else _pair(name, "padding", padding, n, 0)
+        self.groups = groups
+        self.weight = Parameter(zeros(out_channels, in_channels // groups, *self.kernel_size))
+        self.register_parameter("bias", Parameter(zeros(out_channels)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters afresh from U(±1/√fan_in), fan_in = in_channels/groups · window."""
+        bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, in_channels, …) -> (N, out_channels, …)."""
+        return self._convolve(
+            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+    def extra_repr(self) -> str:
+        parts = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"]
+        parts += [f"padding={self.padding!r}"] if isinstance(self.padding, str) or any(self.padding) else []
+        parts += [f"dilation={self.dilation}"] if max(self.dilation) > 1 else []
+        parts += [f"groups={self.groups}"] if self.groups > 1 else []
+        return ", ".join(parts + ["bias=False"] * (self.bias is None))
+
+
+class Conv1d(_Conv):
+    """Filters along signals, (N, in_channels, L) -> (N, out_channels, ol): :func:`nnlib.functional.conv1d`.
+
+    Weight (out_channels, in_channels/groups, k), drawn from U(±1/√fan_in).  PyTorch: ``nn.Conv1d``.
+
+    >>> nn.Conv1d(2, 4, kernel_size=3, padding="same")(nn.zeros(5, 2, 8)).shape
+    (5, 4, 8)
+    """
+
+    _axes, _convolve = 1, staticmethod(F.conv1d)
+
+
+class Conv2d(_Conv):
+    """Filters over images, (N, in_channels, H, W) -> (N, out_channels, oh, ow): :func:`nnlib.functional.conv2d`.
+
+    Weight (out_channels, in_channels/groups, kh, kw), drawn from U(±1/√fan_in).  PyTorch: ``nn.Conv2d``.
+
+    >>> nn.Conv2d(3, 8, kernel_size=3, stride=2, padding=1)(nn.zeros(5, 3, 32, 32)).shape
+    (5, 8, 16, 16)
+    """
+
+    _axes, _convolve = 2, staticmethod(F.conv2d)
+
+
+class MaxPool1d(_Elementwise):
+    """The largest element of each window: :func:`nnlib.functional.max_pool1d`.  PyTorch: ``nn.MaxPool1d``.
+
+    >>> nn.MaxPool1d(2)(nn.zeros(5, 3, 8)).shape
+    (5, 3, 4)
+    """
+
+    _pool = staticmethod(F.max_pool1d)
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__(
+            kernel_size=kernel_size, stride=kernel_size if stride is None else stride, padding=padding,
+            dilation=dilation, ceil_mode=ceil_mode, return_indices=return_indices,
+        )  # fmt: skip
+
+    def forward(self, input: Tensor) -> Any:
+        """(N, C, …) -> (N, C, …)."""
+        return self._pool(input, **self.settings)
+
+
+class MaxPool2d(MaxPool1d):
+    """The largest element of each window: :func:`nnlib.functional.max_pool2d`.  PyTorch: ``nn.MaxPool2d``.
+
+    >>> nn.MaxPool2d(2)(nn.zeros(5, 3, 8, 8)).shape
+    (5, 3, 4, 4)
+    """
+
+    _pool = staticmethod(F.max_pool2d)
+
+
+class AvgPool1d(_Elementwise):
+    """The mean of each window: :func:`nnlib.functional.avg_pool1d`.  PyTorch: ``nn.AvgPool1d``.
+
+    >>> nn.AvgPool1d(2)(nn.zeros(5, 3, 8)).shape
+    (5, 3, 4)
+    """
+
+    _pool = staticmethod(F.avg_pool1d)
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(
+            kernel_size=kernel_size, stride=kernel_size if stride is None else stride, padding=padding,
+            ceil_mode=ceil_mode, count_include_pad=count_include_pad,
+        )  # fmt: skip
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, …) -> (N, C, …)."""
+        return self._pool(input, **self.settings)
+
+
+class AvgPool2d(AvgPool1d):
+    """The mean of each window: :func:`nnlib.functional.avg_pool2d`.  PyTorch: ``nn.AvgPool2d``.
+
+    >>> nn.AvgPool2d(2)(nn.zeros(5, 3, 8, 8)).shape
+    (5, 3, 4, 4)
+    """
+
+    _pool = staticmethod(F.avg_pool2d)
+
+
+class AdaptiveAvgPool1d(_Elementwise):
+    """Means over ``output_size`` cells: :func:`nnlib.functional.adaptive_avg_pool1d`.  PyTorch: the same name.
+
+    >>> nn.AdaptiveAvgPool1d(1)(nn.zeros(5, 3, 8)).shape
+    (5, 3, 1)
+    """
+
+    _pool = staticmethod(F.adaptive_avg_pool1d)
+
+    def __init__(self, output_size: Any) -> None:
+        super().__init__(output_size=output_size)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, …) -> (N, C, *output_size)."""
+        return self._pool(input, **self.settings)
+
+
+class AdaptiveAvgPool2d(AdaptiveAvgPool1d):
+    """Means over a grid of cells: :func:`nnlib.functional.adaptive_avg_pool2d`.  PyTorch: the same name.
+
+    >>> nn.AdaptiveAvgPool2d(1)(nn.zeros(5, 3, 8, 8)).shape
+    (5, 3, 1, 1)
+    """
+
+    _pool = staticmethod(F.adaptive_avg_pool2d)
+
+
+# ---------------------------------------------------------------------------------------------- normalisation
+
+
+class BatchNorm1d(Module):
+    """Each channel to mean 0 and variance 1 over the batch, then · weight + bias.  PyTorch: ``nn.BatchNorm1d``.
+
+    (N, C) or (N, C, L). While training, statistics of the batch, and running ones that follow them; after ``eval()``
+    the running ones. ``momentum=None`` averages all batches alike. See :func:`nnlib.functional.batch_norm`.
+
+    >>> nn.BatchNorm1d(3)(nn.rand(8, 3)).shape
+    (8, 3)
+    """
+
+    _ndims: tuple[int, ...] = (2, 3)
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+    ) -> None:
+        super().__init__()
+        _check_size(type(self).__name__, num_features=num_features)
+        self.num_features, self.eps, self.momentum, self.affine = num_features, eps, momentum, affine
+        self.track_running_stats = track_running_stats
+        self.register_parameter("weight", Parameter(ones(num_features)) if affine else None)
+        self.register_parameter("bias", Parameter(zeros(num_features)) if affine else None)
+        self.register_buffer("running_mean", zeros(num_features) if track_running_stats else None)
+        self.register_buffer("running_var", ones(num_features) if track_running_stats else None)
+        self.register_buffer("num_batches_tracked", tensor(0) if track_running_stats else None)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape in and out."""
+        name = type(self).__name__
+        if input.ndim not in self._ndims:
+            raise ValueError(f"{name}: expects input with {self._ndims} axes, got {input.shape}. Reshape it.")
+        momentum = self.momentum
+        if self.training and self.track_running_stats:
+            self.num_batches_tracked += 1
+            momentum = 1 / int(self.num_batches_tracked) if momentum is None else momentum
+        return F.batch_norm(
+            input, self.running_mean, self.running_var, self.weight, self.bias, self.training, momentum, self.eps
+        )
+
+    def extra_repr(self) -> str:
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}"
+
+
+class BatchNorm2d(BatchNorm1d):
+    """:class:`BatchNorm1d` for images (N, C, H, W): statistics over N, H and W.  PyTorch: ``nn.BatchNorm2d``.
+
+    >>> nn.BatchNorm2d(3)(nn.rand(8, 3, 4, 4)).shape
+    (8, 3, 4, 4)
+    """
+
+    _ndims = (4,)
+
+
+class LayerNorm(Module):
+    """Each example to mean 0 and variance 1 over its last axes, then · weight + bias.  PyTorch: ``nn.LayerNorm``.
+
+    See :func:`nnlib.functional.layer_norm`.
+
+    >>> nn.LayerNorm(4)(nn.rand(8, 4)).shape
+    (8, 4)
+    """
+
+    def __init__(
+        self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True
+    ) -> None:
+        super().__init__()
+        shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+        for length in shape:
+            _check_size("LayerNorm", normalized_shape=length)
+        self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
+        self.register_parameter("weight", Parameter(ones(*shape)) if elementwise_affine else None)
+        self.register_parameter("bias", Parameter(zeros(*shape)) if elementwise_affine and bias else None)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape in and out."""
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+class GroupNorm(Module):
+    """Each group of channels of each example to mean 0 and variance 1.  PyTorch: ``nn.GroupNorm``.
+
+    See :func:`nnlib.functional.group_norm`.
+
+    >>> nn.GroupNorm(2, 4)(nn.rand(8, 4, 5, 5)).shape
+    (8, 4, 5, 5)
+    """
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
+        super().__init__()
+        _check_size("GroupNorm", num_groups=num_groups, num_channels=num_channels)
+        if num_channels % num_groups:
+            raise ValueError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}.")
+        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        self.register_parameter("weight", Parameter(ones(num_channels)) if affine else None)
+        self.register_parameter("bias", Parameter(zeros(num_channels)) if affine else None)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Same shape in and out."""
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+
+
+# ---------------------------------------------------------------------------------------------- structure
+
+
+class Residual(Module):
+    """y = act(body(x) + shortcut(x)): the body learns what to add to its input.  Source: He et al. 2016.
+
+    ``shortcut`` must bring x to the shape of body(x) and is the identity unless given; ``act`` comes after the sum
+    and is the identity unless given (ResNets have ``nn.ReLU()``). No PyTorch counterpart.
+
+    >>> nn.Residual(nn.Identity())(nn.tensor([1.0, -2.0])).tolist()
+    [2.0, -4.0]
+    """
+
+    def __init__(self, body: Module, shortcut: Module | None = None, act: Module | None = None) -> None:
+        super().__init__()
+        self.body, self.shortcut, self.act = body, shortcut or Identity(), act or Identity()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x -> act(body(x) + shortcut(x))."""
+        y, x = self.body(input), self.shortcut(input)
+        if y.shape != x.shape:
+            raise ValueError(
+                f"Residual: body makes {y.shape} and shortcut {x.shape} of {input.shape}; both must have one shape. "
+                "Give it a shortcut, e.g. nn.Conv2d(in, out, 1, stride) or nn.Linear(in, out)."
+            )
+        return self.act(y + x)
+
+
+class MaskedLinear(Linear):
+    """A Linear whose weights stay 0 where ``mask`` (out, in) is 0: hidden units that see only some inputs.
+
+    The mask is part of the state. No PyTorch counterpart.
+
+    >>> layer = nn.MaskedLinear([[1, 1, 0], [0, 0, 1]])
+    >>> layer(nn.zeros(5, 3)).shape, layer.free_parameters
+    ((5, 2), 5)
+    """
+
+    def __init__(self, mask: Any, bias: bool = True) -> None:
+        mask = as_tensor(mask)
+        if mask.ndim != 2 or not ((mask.data == 0) | (mask.data == 1)).all():
+            raise ValueError(f"MaskedLinear: mask must be a matrix (out, in) of 0 and 1, got shape {mask.shape}.")
+        super().__init__(mask.shape[1], mask.shape[0], bias)
+        self.register_buffer("mask", mask.to(self.weight.dtype))
+        self.weight.data *= self.mask
+
+    @property
+    def free_parameters(self) -> int:
+        """The number of parameters that matter: weights under the mask, and biases."""
+        return int(self.mask.sum()) + (0 if self.bias is None else self.bias.numel())
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(…, in) -> (…, out)."""
+        return F.linear(input, self.weight * Tensor(self.mask), self.bias)
+
+
+# ---------------------------------------------------------------------------------------------- recurrence
+
+
+class RNNCell(Module):
+    """One step h' = φ(W_ih x + b_ih + W_hh h + b_hh), x (N, in), h and h' (N, hidden).  PyTorch: ``nn.RNNCell``.
+
+    φ is "tanh" or "relu"; h is 0 unless given; parameters from U(±1/√hidden).  Source: Elman 1990.
+
+    >>> cell = nn.RNNCell(3, 4)
+    >>> cell(nn.zeros(5, 3), cell(nn.zeros(5, 3))).shape
+    (5, 4)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh") -> None:
+        super().__init__()
+        _check_rnn("RNNCell", nonlinearity, input_size=input_size, hidden_size=hidden_size)
+        self.input_size, self.hidden_size, self.nonlinearity = input_size, hidden_size, nonlinearity
+        _rnn_parameters(self, input_size, hidden_size, bias, "")
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        """(N, in), (N, hidden) -> (N, hidden)."""
+        h = zeros(*input.shape[:-1], self.hidden_size, dtype=self.weight_ih.dtype) if hx is None else hx
+        total = F.linear(input, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh)
+        return total.tanh() if self.nonlinearity == "tanh" else F.relu(total)
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}, nonlinearity={self.nonlinearity!r}"
+
+
+class RNN(Module):
+    """Each layer feeds h_t = φ(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh) back to itself.  PyTorch: ``nn.RNN``.
+
+    x (T, N, in), or (N, T, in) with ``batch_first``, or (T, in) -> all h_t of the last layer, and the last h of each
+    layer (layers, N, hidden). The loop is unrolled: the graph holds every time step, and ``backward`` walks through
+    time.  Source: Elman 1990.
+
+    >>> out, h = nn.RNN(3, 4)(nn.zeros(7, 5, 3))
+    >>> out.shape, h.shape
+    ((7, 5, 4), (1, 5, 4))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+    ) -> None:
+        super().__init__()
+        _check_rnn("RNN", nonlinearity, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.nonlinearity, self.batch_first = nonlinearity, batch_first
+        for layer in range(num_layers):
+            _rnn_parameters(self, hidden_size if layer else input_size, hidden_size, bias, f"_l{layer}")
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(T, N, in), (layers, N, hidden) -> (T, N, hidden), (layers, N, hidden)."""
+        if input.ndim not in (2, 3) or input.shape[-1] != self.input_size:
+            raise ValueError(f"RNN: expects input (T, N, {self.input_size}), got {input.shape}. Check batch_first.")
+        swap = self.batch_first and input.ndim == 3
+        x, last = input.transpose(0, 1) if swap else input, []
+        if not len(x):
+            raise ValueError(f"RNN: expects at least one time step, got {input.shape}. Drop empty sequences.")
+        act = F.tanh if self.nonlinearity == "tanh" else F.relu
+        for layer in range(self.num_layers):
+            w_ih, w_hh, b_ih, b_hh = (
+                getattr(self, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            )
+            h = zeros(*x.shape[1:-1], self.hidden_size, dtype=w_hh.dtype) if hx is None else hx[layer]
+            steps = []
+            for from_input in F.linear(x, w_ih, b_ih):  # W_ih x_t for all t at once: it does not wait for h
+                h = act(from_input + F.linear(h, w_hh, b_hh))
+                steps.append(h)
+            x = stack(steps)
+            last.append(h)
+        return (x.transpose(0, 1) if swap else x), stack(last)
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, {self.nonlinearity}"
+
+
+def _check_rnn(layer: str, nonlinearity: str, **sizes: int) -> None:
+    _check_size(layer, **sizes)
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"{layer}: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}.")
+
+
+def _rnn_parameters(module: Module, inputs: int, hidden: int, bias: bool, suffix: str) -> None:
+    """weight_ih, weight_hh, bias_ih, bias_hh (with PyTorch's suffix) from U(±1/√hidden)."""
+    bound = 1 / math.sqrt(hidden)
+    shapes = {"weight_ih": (hidden, inputs), "weight_hh": (hidden, hidden), "bias_ih": (hidden,), "bias_hh": (hidden,)}
+    for name, shape in shapes.items():
+        drawn = Parameter(init.uniform_(zeros(*shape), -bound, bound)) if bias or "weight" in name else None
+        module.register_parameter(name + suffix, drawn)

@@ -1,0 +1,526 @@
+"""Windows that slide: convolution, pooling and padding, in one and two dimensions.
+
+Letters in the comments: N examples, C channels in, F filters (channels out), G groups, c = C/G, f = F/G; H, W and
+kh, kw the sizes of image and kernel; oh, ow how many windows fit along each axis.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .core import Array, Tensor, op
+from .device import get_array_module
+
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "conv1d", "conv1d_matrix", "conv2d",
+    "max_pool1d", "max_pool2d", "pad",
+]  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------- convolution
+
+
+@op(same_dtype=True)
+def conv2d(
+    input: Array, weight: Array, bias: Array = None,
+    stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
+):  # fmt: skip
+    """Slide filters over images: (N, C, H, W) * (F, C/groups, kh, kw) -> (N, F, oh, ow).  PyTorch: ``F.conv2d``.
+
+    out[n, f, y, x] = b[f] + Σ_{c,i,j} w[f, c, i, j]·x[n, c, y·s + i·d − p, x·s + j·d − p], a cross-correlation: the
+    kernel is not flipped. ``padding`` is a number (or one per axis), "valid" (none) or "same" (as many outputs as
+    inputs, stride 1). oh = ⌊(H + 2p − d(kh − 1) − 1)/s⌋ + 1. ``groups`` cuts the channels into parts that do
+    not see each other. (C, H, W) without the batch axis works too. Source: Dumoulin & Visin 2016.
+
+    ∂w = g · columnsᵀ and ∂columns = wᵀ · g, as for any matrix product; a pixel gets the sum over the windows it is in.
+
+    >>> x = nn.arange(9, dtype=nn.float32).reshape(1, 1, 3, 3)
+    >>> F.conv2d(x, nn.ones(1, 1, 2, 2)).tolist()
+    [[[[8.0, 12.0], [20.0, 24.0]]]]
+    """
+    x, w, b = input, weight, bias
+    s, p, d = _settings("conv2d", x, w, b, stride, padding, dilation, groups)
+    x = x if x.ndim == 4 else x[None]  # (N, C, H, W)
+    (F, c, kh, kw), (N, C), G = w.shape, x.shape[:2], groups
+    padded = _pad_zeros(x, p)
+    cols = _windows(padded, (kh, kw), s, d)  # (N, C, oh, ow, kh, kw)
+    oh, ow = cols.shape[2:4]
+    cols = cols.transpose(1, 4, 5, 0, 2, 3)  # (C, kh, kw, N, oh, ow)
+    cols = cols.reshape(G, c * kh * kw, N * oh * ow)  # (G, c·kh·kw, N·oh·ow): a column is what one window sees
+    rows = w.reshape(G, F // G, c * kh * kw)  # (G, f, c·kh·kw): a row is a filter
+    out = rows @ cols  # (G, f, N·oh·ow)
+    if b is not None:
+        out += b.reshape(G, F // G, 1)
+    out = out.reshape(F, N, oh, ow).swapaxes(0, 1)  # (N, F, oh, ow)
+
+    def as_rows(g):
+        return g.reshape(N, F, oh, ow).swapaxes(0, 1).reshape(G, F // G, N * oh * ow)  # (G, f, N·oh·ow)
+
+    def grad_x(g):
+        dcols = rows.swapaxes(1, 2) @ as_rows(g)  # (G, c·kh·kw, N·oh·ow)
+        dcols = dcols.reshape(C, kh, kw, N, oh, ow)
+        dx = get_array_module(x).zeros_like(padded)
+        for (i, j), seen in _offsets((kh, kw), s, d, (oh, ow)):  # the pixels that kernel element (i, j) has seen
+            dx[seen] += dcols[:, i, j].swapaxes(0, 1)  # (N, C, oh, ow)
+        return _crop(dx, p).reshape(input.shape)
+
+    def grad_weight(g):
+        return (as_rows(g) @ cols.swapaxes(1, 2)).reshape(w.shape)  # (G, f, c·kh·kw) -> (F, c, kh, kw)
+
+    def grad_bias(g):
+        return as_rows(g).sum(2).reshape(F)
+
+    return out.reshape(*input.shape[:-3], F, oh, ow), grad_x, grad_weight, grad_bias
+
+
+@op(same_dtype=True)
+def conv1d(
+    input: Array, weight: Array, bias: Array = None,
+    stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
+):  # fmt: skip
+    """Slide filters along signals, (N, C, L) * (F, C/groups, k) -> (N, F, ol).  PyTorch: ``F.conv1d``.
+
+    A signal is an image of height 1: see :func:`conv2d` for the formula, the settings and the gradients.
+
+    >>> x, w = nn.tensor([[[1.0, 2.0, 3.0, 4.0]]]), nn.tensor([[[1.0, 0.0, -1.0]]])
+    >>> F.conv1d(x, w).tolist(), F.conv1d(x, w, padding=1).tolist()
+    ([[[-2.0, -2.0]]], [[[-2.0, -2.0, -2.0, 3.0]]])
+    """
+    x, w = input, weight
+    (s,), ((left, right),), (d,) = _settings("conv1d", x, w, bias, stride, padding, dilation, groups)
+    padded = _pad_zeros(x, [(left, right)])
+    out, grad_x, grad_weight, grad_bias = conv2d.__wrapped__(
+        padded[..., None, :], w[:, :, None], bias, (1, s), 0, (1, d), groups
+    )  # (N, F, 1, ol)
+
+    def tall(g):
+        return g[..., None, :]  # (N, F, ol) -> (N, F, 1, ol)
+
+    return (
+        out[..., 0, :],
+        lambda g: _crop(grad_x(tall(g))[..., 0, :], [(left, right)]),
+        lambda g: grad_weight(tall(g))[:, :, 0],
+        lambda g: grad_bias(tall(g)),
+    )
+
+
+def conv1d_matrix(weight: Tensor, length: int, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+    """The matrix Q (ol, length) for which a convolution of one channel is z -> Q z.  No PyTorch counterpart.
+
+    Row i holds the kernel (k,), moved to window i; with stride 1 every diagonal is constant (a Toeplitz matrix). What
+    the kernel sees of the padding multiplies zeros and has no column. Its gradient goes to ``weight``.
+
+    >>> F.conv1d_matrix(nn.tensor([1, 0, -1]), 4, padding=1).tolist()
+    [[0, -1, 0, 0], [1, 0, -1, 0], [0, 1, 0, -1], [0, 0, 1, 0]]
+    """
+    if weight.ndim != 1:
+        raise ValueError(
+            f"conv1d_matrix: weight must be one kernel (k,), got shape {weight.shape}. Use weight[0, 0] of a Conv1d."
+        )
+    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+        raise ValueError(f"conv1d_matrix: length must be an integer >= 1, got {length!r}. Use len(z).")
+    k = weight.shape[0]
+    signal = np.broadcast_to(np.float32(0), (1, 1, length))
+    (s,), ((left, right),), (d,) = _settings(
+        "conv1d_matrix", signal, weight.data[None, None], None, stride, padding, dilation, 1
+    )
+    outputs = (length + left + right - d * (k - 1) - 1) // s + 1
+    place = s * np.arange(outputs)[:, None, None] + d * np.arange(k)[:, None] - left  # (ol, k, 1)
+    hits = place == np.arange(length)  # (ol, k, length): does output i meet input t through kernel element j?
+    xp = get_array_module(weight._data)
+    hits = xp.asarray(hits.transpose(0, 2, 1), dtype=weight.dtype)  # (ol, length, k)
+    return Tensor(hits) @ weight
+
+
+# ---------------------------------------------------------------------------------------------- pooling
+
+
+@op
+def max_pool2d(
+    input: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+):
+    """The largest element of each window, (N, C, H, W) -> (N, C, oh, ow).  PyTorch: ``F.max_pool2d``.
+
+    ``stride`` is the kernel size unless given; padding is −∞ and at most half the kernel; ``ceil_mode`` keeps a last
+    window that is only partly inside. ``return_indices`` adds the places y·W + x of the maxima. The gradient goes
+    to the first maximum of each window, all of it.
+
+    >>> F.max_pool2d(nn.tensor([[[[1.0, 2.0], [5.0, 3.0]]]]), 2).tolist()
+    [[[[5.0]]]]
+    """
+    return _max_pool("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+@op
+def max_pool1d(
+    input: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+):
+    """The largest element of each window, (N, C, L) -> (N, C, ol); see :func:`max_pool2d`.  PyTorch: ``F.max_pool1d``.
+
+    >>> F.max_pool1d(nn.tensor([[[1.0, 4.0, 2.0, 3.0]]]), 2).tolist()
+    [[[4.0, 3.0]]]
+    """
+    return _max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def _max_pool(name, n, x, kernel, stride, padding, dilation, ceil_mode, return_indices):
+    k, s, p, d, size = _pool_settings(name, n, x, kernel, stride, padding, dilation, ceil_mode)
+    xp = get_array_module(x)
+    padded = _pad_zeros(x, p, -math.inf)
+    # A tournament: each kernel offset in turn shows all windows the one element it sees there.
+    out: Any = None
+    winner: Any = None
+    for turn, (_, seen) in enumerate(_offsets(k, s, d, size)):
+        element = padded[seen]  # (N, C, oh, ow)
+        if out is None:
+            out = element.copy()
+            winner = xp.zeros(out.shape, np.min_scalar_type(math.prod(k)))
+            winner[...] = _first_inside(k, s, p, d, size, xp)  # where a window of −∞ only sends its gradient
+        else:
+            better = (element > out) | (element != element)  # NaN wins
+            out = xp.maximum(out, element)
+            winner = xp.maximum(winner, better * winner.dtype.type(turn))
+
+    def grad(g):
+        dx = xp.zeros_like(padded)
+        for turn, (_, seen) in enumerate(_offsets(k, s, d, size)):
+            dx[seen] += g * (winner == turn)
+        return _crop(dx, p)
+
+    if not return_indices:
+        return out, grad
+    place = 0  # of the maximum in the unpadded x, flattened
+    for axis, where in enumerate(xp.unravel_index(winner.astype(np.int64), k)):
+        steps = xp.arange(size[axis]).reshape(-1, *[1] * (n - 1 - axis))
+        place = place * x.shape[axis - n] + steps * s[axis] + where * d[axis] - p[axis][0]
+    return (out, place), grad
+
+
+def _first_inside(k, s, p, d, size, xp):
+    """For each window, the number of the first kernel offset that does not fall on the padding."""
+    first = 0
+    for axis, (kernel, step, (left, _), dil, count) in enumerate(zip(k, s, p, d, size)):
+        start = xp.arange(count) * step - left
+        inside = xp.maximum(-(start // dil), 0)  # the first i with start + i·d >= 0
+        first = first * kernel + inside.reshape(-1, *[1] * (len(k) - 1 - axis))
+    return first
+
+
+@op
+def avg_pool2d(
+    input: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+):
+    """The mean of each window, (N, C, H, W) -> (N, C, oh, ow).  PyTorch: ``F.avg_pool2d``.
+
+    Padding zeros count as elements unless ``count_include_pad=False``; ``divisor_override`` replaces the count. The
+    gradient is spread equally over the window.
+
+    >>> F.avg_pool2d(nn.tensor([[[[1.0, 2.0], [5.0, 4.0]]]]), 2).tolist()
+    [[[[3.0]]]]
+    """
+    settings = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    return _avg_pool("avg_pool2d", 2, input, *settings)
+
+
+@op
+def avg_pool1d(
+    input: Array,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+):
+    """The mean of each window, (N, C, L) -> (N, C, ol); see :func:`avg_pool2d`.  PyTorch: ``F.avg_pool1d``.
+
+    >>> F.avg_pool1d(nn.tensor([[[1.0, 3.0, 2.0, 4.0]]]), 2).tolist()
+    [[[2.0, 3.0]]]
+    """
+    return _avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+def _avg_pool(name, n, x, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
+    k, s, p, d, size = _pool_settings(name, n, x, kernel, stride, padding, 1, ceil_mode)
+    if divisor is not None and (isinstance(divisor, bool) or not isinstance(divisor, int) or not divisor):
+        raise ValueError(f"{name}: divisor_override must be an integer other than 0, got {divisor!r}. Use None.")
+    xp = get_array_module(x)
+    padded = _pad_zeros(x, p)
+    count = xp.ones((), x.dtype)  # how many elements each window divides by
+    for axis in range(n):
+        pad, length = _pair(name, "padding", padding, n, 0)[axis], x.shape[axis - n]
+        start = np.arange(size[axis]) * s[axis] - pad
+        low, high = (-pad, length + pad) if count_include_pad else (0, length)
+        inside = np.minimum(start + k[axis], high) - np.maximum(start, low)
+        count = count * xp.asarray(inside, dtype=x.dtype).reshape(-1, *[1] * (n - 1 - axis))
+    share = 1 / (count if divisor is None else x.dtype.type(divisor))
+    out = 0
+    for _, seen in _offsets(k, s, d, size):
+        out = out + padded[seen]  # (N, C, oh, ow)
+
+    def grad(g):
+        g = g * share
+        dx = xp.zeros_like(padded)
+        for _, seen in _offsets(k, s, d, size):
+            dx[seen] += g
+        return _crop(dx, p)
+
+    return out * share, grad
+
+
+@op
+def adaptive_avg_pool2d(input: Array, output_size: Any):
+    """Means over an oh × ow grid of nearly equal cells, (N, C, H, W) -> (N, C, oh, ow).  PyTorch: the same name.
+
+    Cell i covers rows ⌊iH/oh⌋ … ⌈(i+1)H/oh⌉ − 1, so neighbours may overlap; 1 is the global average, None keeps a
+    length. Averaging is linear, A x Bᵀ, so the gradient is Aᵀ g B.
+
+    >>> F.adaptive_avg_pool2d(nn.tensor([[[[1.0, 2.0], [5.0, 4.0]]]]), 1).tolist()
+    [[[[3.0]]]]
+    """
+    return _adaptive_avg_pool("adaptive_avg_pool2d", 2, input, output_size)
+
+
+@op
+def adaptive_avg_pool1d(input: Array, output_size: Any):
+    """Means over ``output_size`` nearly equal cells, (N, C, L) -> (N, C, ol).  PyTorch: the same name.
+
+    >>> F.adaptive_avg_pool1d(nn.tensor([[[1.0, 3.0, 2.0, 4.0]]]), 2).tolist()
+    [[[2.0, 3.0]]]
+    """
+    return _adaptive_avg_pool("adaptive_avg_pool1d", 1, input, output_size)
+
+
+def _adaptive_avg_pool(name, n, x, output_size):
+    _check_input(name, n, x)
+    given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
+    size = _pair(name, "output_size", [x.shape[i - n] if o is None else o for i, o in enumerate(given)], n, 0)
+    A, *B = (_cells(length, cells, x) for length, cells in zip(x.shape[-n:], size))  # (oh, H), (ow, W)
+    if n == 1:
+        return x @ A.T, lambda g: g @ A
+    return A @ x @ B[0].T, lambda g: A.T @ g @ B[0]
+
+
+def _cells(length: int, cells: int, x: Array) -> Array:
+    """The matrix (cells, length) that averages over each cell."""
+    i, t = np.arange(cells)[:, None], np.arange(length)
+    inside = (t >= i * length // max(cells, 1)) & (t < -(-(i + 1) * length // max(cells, 1)))
+    return get_array_module(x).asarray(inside / np.maximum(inside.sum(1, keepdims=True), 1), dtype=x.dtype)
+
+
+# ---------------------------------------------------------------------------------------------- padding
+
+
+@op
+def pad(input: Array, pad: Any, mode: str = "constant", value: float | None = None):
+    """Add elements around the last axes: ``pad`` is (left, right, top, bottom, …), the last axis first.
+
+    ``mode`` "constant" adds ``value`` (0) and crops where a number is negative; "reflect" mirrors without
+    repeating the edge, "replicate" repeats it, "circular" goes round. An element gets the gradients of all its
+    copies.  PyTorch: ``F.pad``.
+
+    >>> F.pad(nn.tensor([1, 2, 3]), (2, 1)).tolist(), F.pad(nn.tensor([[1, 2, 3]]), (2, 1), mode="reflect").tolist()
+    ([0, 0, 1, 2, 3, 0], [[3, 2, 1, 2, 3, 2]])
+    """
+    x, xp = input, get_array_module(input)
+    amounts = list(pad) if isinstance(pad, (tuple, list)) else [pad]
+    if len(amounts) % 2 or not all(isinstance(a, (int, np.integer)) for a in amounts) or len(amounts) > 2 * x.ndim:
+        raise ValueError(
+            f"pad: pad must hold two integers (before, after) for at most each axis of {x.shape}, got {pad!r}. "
+            "Use (left, right) for the last axis."
+        )
+    p = list(zip(amounts[::2], amounts[1::2]))[::-1]  # first axis first
+    for (before, after), axis in zip(p, range(x.ndim - len(p), x.ndim)):
+        if before + after + x.shape[axis] < 0 or before < -x.shape[axis] or after < -x.shape[axis]:
+            raise ValueError(f"pad: {(before, after)} crops more than axis {axis} of {x.shape} has. Crop less.")
+    if mode == "constant":
+        grown = [(max(a, 0), max(b, 0)) for a, b in p]
+        cut = [(max(-a, 0), max(-b, 0)) for a, b in p]
+        out = _crop(_pad_zeros(x, grown, 0 if value is None else value), cut)
+        return out, lambda g: _crop(_pad_zeros(g, cut), grown)
+    modes: dict[str, Any] = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+    if mode not in modes:
+        raise ValueError(f"pad: mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}.")
+    if value is not None:
+        raise ValueError(f"pad: mode {mode!r} takes no value, got {value}. Use mode='constant'.")
+    if x.ndim - len(p) not in (1, 2) or len(p) > 3:
+        raise ValueError(
+            f"pad: mode {mode!r} pads all axes after (N, C) or (C,), so {x.shape} cannot take {len(amounts)} numbers. "
+            f"Use {2 * max(x.ndim - 2, 1)} of them, or unsqueeze."
+        )
+    out, index = x, []
+    for (before, after), axis in zip(p, range(x.ndim - len(p), x.ndim)):
+        length = x.shape[axis]
+        most = {"reflect": length - 1, "replicate": max(before, after), "circular": length}[mode]
+        if not 0 <= min(before, after) <= max(before, after) <= most or not length:
+            raise ValueError(
+                f"pad: mode {mode!r} can add 0…{most} at each end of axis {axis} of {x.shape}, got {(before, after)}."
+            )
+        index.append((axis, xp.asarray(np.pad(np.arange(length), (before, after), modes[mode]))))  # whose copy is it?
+        out = out.take(index[-1][1], axis)
+
+    def grad(g):
+        for axis, source in reversed(index):
+            share = xp.zeros((*g.shape[:axis], x.shape[axis], *g.shape[axis + 1 :]), g.dtype)
+            xp.add.at(share, (slice(None),) * axis + (source,), g)
+            g = share
+        return g
+
+    return out, grad
+
+
+# ---------------------------------------------------------------------------------------------- windows and checks
+
+
+def _windows(x: Array, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Array:
+    """Every window of x (N, C, H, W) as a view (N, C, oh, ow, kh, kw): the same memory, nothing copied."""
+    extent = [d * (k - 1) + 1 for k, d in zip(kernel, dilation)]
+    axes = tuple(range(2, x.ndim))
+    view = get_array_module(x).lib.stride_tricks.sliding_window_view(x, extent, axes)  # (N, C, …, …, extents)
+    return view[(..., *(slice(None, None, step) for step in (*stride, *dilation)))]
+
+
+def _offsets(
+    kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], size: Sequence[int]
+) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """For each kernel element, the index of what it sees: one element of each of the oh·ow windows."""
+    for offset in itertools.product(*map(range, kernel)):
+        starts = [i * d for i, d in zip(offset, dilation)]
+        yield offset, (..., *(slice(a, a + (n - 1) * s + 1, s) for a, n, s in zip(starts, size, stride)))
+
+
+def _pad_zeros(x: Array, p: Sequence[tuple[int, int]], value: float = 0) -> Array:
+    """Surround the last axes by p = [(before, after), …] elements; ``x`` itself if there are none."""
+    if not any(before or after for before, after in p):
+        return x
+    lead = x.shape[: x.ndim - len(p)]
+    shape = (*lead, *(n + a + b for n, (a, b) in zip(x.shape[x.ndim - len(p) :], p)))
+    xp = get_array_module(x)
+    out = xp.full(shape, value, x.dtype) if value else xp.zeros(shape, x.dtype)
+    out[(..., *(slice(a, n - b) for n, (a, b) in zip(shape[len(lead) :], p)))] = x
+    return out
+
+
+def _crop(x: Array, p: Sequence[tuple[int, int]]) -> Array:
+    """Undo :func:`_pad_zeros`."""
+    return x[(..., *(slice(a, n - b) for n, (a, b) in zip(x.shape[x.ndim - len(p) :], p)))]
+
+
+def _pair(name: str, argument: str, value: Any, n: int, least: int) -> tuple[int, ...]:
+    """A setting as n integers; one number stands for all."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    values = values * n if len(values) == 1 else values
+    whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in values)
+    if len(values) != n or not whole or min(values) < least:
+        kind = f"integer >= {least}" + (f" or a tuple of {n}" if n > 1 else "")
+        raise ValueError(f"{name}: {argument} must be an {kind}, got {value!r}. Use {argument}={max(least, 1)}.")
+    return tuple(map(int, values))
+
+
+_AXES = {1: ("L",), 2: ("H", "W")}
+_KERNEL = {1: ("k",), 2: ("kh", "kw")}
+
+
+def _check_input(name: str, n: int, x: Array) -> None:
+    if x.ndim not in (n + 1, n + 2):
+        missing = n + 2 - x.ndim
+        fix = f"x.reshape({', '.join(['1'] * missing + [str(m) for m in x.shape])})" if missing > 0 else "fewer axes"
+        raise ValueError(f"{name}: expects input (N, C, {', '.join(_AXES[n])}), got {x.shape}. Use {fix}.")
+
+
+def _settings(name, x, w, b, stride, padding, dilation, groups):
+    """Check a convolution; return stride, padding [(before, after), …] and dilation per axis."""
+    n = 2 if name.endswith("2d") else 1
+    axes, kernel_axes = ", ".join(_AXES[n]), ", ".join(_KERNEL[n])
+    if w.ndim != n + 2:
+        raise ValueError(f"{name}: weight must have shape (F, C/groups, {kernel_axes}), got {w.shape}. Reshape it.")
+    (groups,) = _pair(name, "groups", groups, 1, 1)
+    kernel, C = w.shape[2:], w.shape[1] * groups
+    if x.ndim not in (n + 1, n + 2) or x.shape[-n - 1] != C:
+        split = "" if groups == 1 else f" with groups={groups}"
+        fix = f"Give it a weight (F, {x.shape[-n - 1]}, …)." if x.ndim > n else "Add the missing axes with reshape."
+        if C == 1 and x.ndim == n + 1:
+            new = ", ".join(map(str, (x.shape[0], 1, *x.shape[1:])))
+            fix = f"Add the channel axis: x.reshape({new})."
+        elif x.ndim == n + 2 and x.shape[-1] == C:
+            fix = f"Put the channels second: x.permute({', '.join(map(str, (0, n + 1, *range(1, n + 1))))})."
+        raise ValueError(
+            f"{name}: weight of shape {w.shape}{split} expects input (N, {C}, {axes}), got {x.shape}. {fix}"
+        )
+    if w.shape[0] % groups:
+        raise ValueError(
+            f"{name}: groups={groups} must divide the {w.shape[0]} filters of weight {w.shape}. Use groups=1."
+        )
+    if b is not None and b.shape != w.shape[:1]:
+        raise ValueError(f"{name}: weight {w.shape} needs a bias of shape {w.shape[:1]}, got {b.shape}.")
+    s, d = _pair(name, "stride", stride, n, 1), _pair(name, "dilation", dilation, n, 1)
+    if padding == "valid":
+        padding = 0
+    if padding == "same":
+        if max(s) > 1:
+            raise ValueError(f"{name}: padding='same' needs stride 1, got {stride}. Use padding={kernel[0] // 2}.")
+        total = [e * (k - 1) for k, e in zip(kernel, d)]
+        p = [(t // 2, t - t // 2) for t in total]
+    elif isinstance(padding, str):
+        raise ValueError(f"{name}: padding must be an integer, 'same' or 'valid', got {padding!r}.")
+    else:
+        p = [(q, q) for q in _pair(name, "padding", padding, n, 0)]
+    room = tuple(m + before + after for m, (before, after) in zip(x.shape[-n:], p))
+    extent = tuple(e * (k - 1) + 1 for k, e in zip(kernel, d))
+    if min(kernel) < 1 or any(e > m for e, m in zip(extent, room)):
+        raise ValueError(
+            f"{name}: kernel {kernel} with dilation {d} spans {extent}, more than the padded input {room} "
+            f"({x.shape} with padding {p}). Use a smaller kernel or padding={max(extent) // 2}."
+        )
+    return s, p, d
+
+
+def _pool_settings(name, n, x, kernel, stride, padding, dilation, ceil_mode):
+    """Check a pooling; return kernel, stride, padding [(before, after), …], dilation and output size per axis."""
+    _check_input(name, n, x)
+    if x.dtype.kind != "f":
+        raise TypeError(f"{name}: needs a floating-point tensor, got {x.dtype}. Use x.float().")
+    k = _pair(name, "kernel_size", kernel, n, 1)
+    s = k if stride is None else _pair(name, "stride", stride, n, 1)
+    d, pads = _pair(name, "dilation", dilation, n, 1), _pair(name, "padding", padding, n, 0)
+    p, size = [], []
+    for length, kernel_, step, before, dil in zip(x.shape[-n:], k, s, pads, d):
+        if before > kernel_ // 2:
+            raise ValueError(
+                f"{name}: padding must be at most half the kernel, got padding={padding} for kernel_size={kernel}. "
+                f"Use padding={kernel_ // 2}."
+            )
+        extent = dil * (kernel_ - 1) + 1
+        count = (length + 2 * before - extent + (step - 1 if ceil_mode else 0)) // step + 1
+        if ceil_mode and (count - 1) * step >= length + before:
+            count -= 1  # a window must begin inside the input or its left padding
+        if count < 1 or not length:
+            raise ValueError(
+                f"{name}: kernel_size={kernel} with dilation={dilation} spans {extent}, more than the padded input "
+                f"({x.shape} with padding={padding}). Use kernel_size={max(length // dil, 1)}."
+            )
+        after = max((count - 1) * step + extent - length - before, before)
+        p.append((before, after))
+        size.append(count)
+    return k, s, p, d, size
