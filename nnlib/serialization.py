@@ -41,7 +41,7 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
                 flat = {key: _host(value) for key, value in obj.items()}
                 file.write(to_bytes({key: np.ascontiguousarray(value) for key, value in flat.items()}))
             else:
-                np.savez(file, allow_pickle=False, __plan__=np.array(json.dumps(plan)), **arrays)
+                np.savez(file, __plan__=np.array(json.dumps(plan)), **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
