@@ -68,7 +68,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
         return load_file(source)
     try:
-        with np.load(source, allow_pickle=False) as file:
+        with source.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"load: {path} is no complete .npz file of arrays ({error}). Save it again.") from None

@@ -1,0 +1,63 @@
+"""Schedules, Adam and clipping against PyTorch, 50 steps in float64."""
+
+import numpy as np
+import pytest
+
+import nnlib as nn
+
+torch = pytest.importorskip("torch")
+
+START = np.random.default_rng(0).normal(size=(3, 2))
+
+
+def walk(lib, make, schedule=None, clip=None, steps=50):
+    """Minimise Σ (w − 1)⁴ + w·c and return the path of the weights."""
+    w = lib.nn.Parameter(lib.tensor(START)) if lib is torch else nn.Parameter(nn.tensor(START))
+    optimizer = make(lib.optim, [w])
+    scheduler = schedule(lib.optim.lr_scheduler, optimizer) if schedule else None
+    path = []
+    for _ in range(steps):
+        loss = ((w - 1) ** 4).sum() + (w * 0.3).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        if clip is not None:
+            (torch.nn.utils if lib is torch else nn.utils).clip_grad_norm_([w], clip)
+        optimizer.step()
+        if scheduler:
+            scheduler.step()
+        path.append(np.array(w.detach().numpy()))
+    return np.stack(path)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o, p: o.Adam(p, lr=0.05),
+        lambda o, p: o.Adam(p, lr=0.05, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1),
+        lambda o, p: o.AdamW(p, lr=0.05),
+        lambda o, p: o.AdamW(p, lr=0.05, weight_decay=0.3),
+    ],
+)
+def test_adam(make):
+    np.testing.assert_allclose(walk(nn, make), walk(torch, make), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda s, o: s.StepLR(o, 7, gamma=0.5),
+        lambda s, o: s.ExponentialLR(o, 0.9),
+        lambda s, o: s.CosineAnnealingLR(o, 30, eta_min=1e-3),
+        lambda s, o: s.LambdaLR(o, lambda epoch: 1 / (1 + epoch)),
+    ],
+)
+def test_schedules(schedule):
+    make = lambda o, p: o.SGD(p, lr=0.01, momentum=0.9)
+    np.testing.assert_allclose(walk(nn, make, schedule), walk(torch, make, schedule), rtol=1e-9)
+
+
+def test_clipping_by_norm():
+    make = lambda o, p: o.SGD(p, lr=0.01)
+    clipped, free = walk(nn, make, clip=0.5), walk(nn, make)
+    np.testing.assert_allclose(clipped, walk(torch, make, clip=0.5), rtol=1e-9)
+    assert not np.allclose(clipped, free)
