@@ -146,7 +146,8 @@ for _name in ("add", "sub", "mul", "div", "maximum", "minimum"):
              note=f"{_left} {_right}")  # fmt: skip
 for _symbol, _function in {
     "add": lambda lib, F, x: 1 + (x + 2.5), "sub": lambda lib, F, x: 1 - (x - 2.5),
-    "mul": lambda lib, F, x: 2 * (x * 2.5), "div": lambda lib, F, x: 3 / (x / 2.5), "pow": lambda lib, F, x: 2 ** (x**3),
+    "mul": lambda lib, F, x: 2 * (x * 2.5), "div": lambda lib, F, x: 3 / (x / 2.5),
+    "pow": lambda lib, F, x: 2 ** (x**3),
 }.items():  # fmt: skip
     row(_symbol, _function, real(2, 3), note="with numbers, from both sides")
     row(_symbol, _function, real(), note="with numbers, 0-d")
@@ -424,3 +425,83 @@ row("F.binary_cross_entropy_with_logits", lambda lib, F, z, t: F.binary_cross_en
 row("F.binary_cross_entropy", lambda lib, F, p, t, w: F.binary_cross_entropy(p, t, weight=w),
     chance(2, 3), chance(2, 3), positive(2, 3), frozen=(2,), note="weights")  # fmt: skip
 call("F.multi_margin_loss", real(4, 3, high=1.83), ints(4), margin=0.7)
+
+# ------------------------------------------------------------------------------------- windows
+
+_CONV = [  # length 7 × 6 (or 7), kernel 3 × 2 (or 3; 3 × 3 for "same"); every setting alone, then together
+    ("plain", {}), ("stride", {"stride": 2}), ("does not divide", {"stride": 3}), ("padding", {"padding": 1}),
+    ("wide padding", {"padding": 3}), ("dilation", {"dilation": 2}), ("same", {"padding": "same"}),
+    ("valid", {"padding": "valid"}), ("same, dilated", {"padding": "same", "dilation": 2}),
+    ("groups", {"groups": 2}), ("all", {"stride": 2, "padding": 2, "dilation": 2, "groups": 2}),
+]  # fmt: skip
+for _note, _settings in _CONV:
+    _in, _kw = 4 // _settings.get("groups", 1), 3 if "same" in _note else 2
+    call("F.conv2d", real(2, 4, 7, 6), real(6, _in, 3, _kw), real(6), **_settings, note=_note)
+    call("F.conv1d", real(2, 4, 7), real(6, _in, 3), real(6), **_settings, note=_note)
+call("F.conv2d", real(2, 3, 6, 7), real(2, 3, 2, 3), stride=(2, 1), padding=(1, 2), dilation=(1, 2), note="pairs")
+call("F.conv2d", real(2, 3, 6, 5), real(3, 1, 3, 3), real(3), padding=1, groups=3, note="depthwise")
+call("F.conv2d", real(2, 3, 5, 4), real(4, 3, 1, 1), real(4), note="1×1")
+call("F.conv2d", real(2, 3, 5, 4), real(4, 3, 1, 1), stride=2, note="1×1, stride")
+call("F.conv2d", real(2, 3, 5, 4), real(4, 3, 1, 1), padding=1, note="1×1, padding")
+call("F.conv2d", real(2, 1, 6, 5), real(4, 1, 3, 3), padding=1, note="one channel")
+call("F.conv2d", real(3, 4, 4), real(2, 3, 3, 3), real(2), padding=1, note="no batch axis")
+call("F.conv2d", real(0, 3, 4, 4), real(2, 3, 3, 3), real(2), note="no examples")
+call("F.conv2d", real(2, 3, 4, 5), real(2, 3, 4, 5), note="one window")
+call("F.conv2d", real(2, 3, 5, 5), real(4, 3, 2, 2), stride=2, note="last row unseen")
+call("F.conv1d", real(3, 5), real(2, 3, 2), real(2), note="no batch axis")
+call("F.conv1d", real(2, 1, 6), real(1, 1, 4), padding="same", note="even kernel, same",
+     theirs=lambda torch, F, x, w: F.conv1d(F.pad(x, (1, 2)), w))  # F.conv1d warns  # fmt: skip
+for _k, _p in ((3, 1), (4, 2)):
+    row("F.conv1d_matrix", lambda lib, F, w, p=_p: F.conv1d_matrix(w, 7, 2, p, 1), real(_k), peer=False, note=str(_k))
+
+for _n, _shape in ((1, (2, 3, 7)), (2, (2, 3, 7, 6))):
+    for _note, _settings in [
+        ("plain", {}), ("overlap", {"stride": 2}), ("gaps", {"stride": 4}), ("padding", {"padding": 1, "stride": 2}),
+        ("ceil", {"ceil_mode": True}), ("ceil, padding", {"ceil_mode": True, "padding": 1, "stride": 2}),
+    ]:  # fmt: skip
+        call(f"F.max_pool{_n}d", real(*_shape), kernel_size=3, **_settings, note=_note)
+        call(f"F.avg_pool{_n}d", real(*_shape), kernel_size=3, **_settings, note=_note)
+        call(f"F.avg_pool{_n}d", real(*_shape), kernel_size=3, **_settings, count_include_pad=False,
+             note=f"{_note}, not counted")  # fmt: skip
+    call(f"F.max_pool{_n}d", real(*_shape), kernel_size=2, stride=1, dilation=3, note="dilation")
+    call(f"F.max_pool{_n}d", real(*_shape), kernel_size=3, stride=2, padding=1, return_indices=True, note="indices")
+    call(f"F.max_pool{_n}d", fixed(np.ones(_shape)), kernel_size=3, stride=2, padding=1, check=False, note="ties")
+    call(f"F.max_pool{_n}d", fixed(np.full(_shape, -np.inf)), kernel_size=3, stride=2, padding=1, return_indices=True,
+         check=False, note="−∞ everywhere")  # fmt: skip
+    call(f"F.max_pool{_n}d", real(*_shape[1:]), kernel_size=2, note="no batch axis")
+    call(f"F.avg_pool{_n}d", real(*_shape[1:]), kernel_size=2, note="no batch axis")
+    for _size in (1, 2, 3, 5, 9):
+        call(f"F.adaptive_avg_pool{_n}d", real(*_shape), output_size=_size, note=str(_size))
+    call(f"F.max_pool{_n}d", real(0, *_shape[1:]), kernel_size=2, note="no examples")
+    call(f"F.avg_pool{_n}d", real(0, *_shape[1:]), kernel_size=2, note="no examples")
+call("F.max_pool2d", real(2, 3, 7, 6), kernel_size=(3, 2), stride=(1, 2), padding=(1, 0), note="pairs")
+call("F.avg_pool2d", real(2, 3, 7, 6), kernel_size=(3, 2), stride=(1, 2), padding=(1, 0), note="pairs")
+call("F.avg_pool2d", real(2, 3, 7, 6), kernel_size=3, divisor_override=2, note="divisor")
+call("F.adaptive_avg_pool2d", real(2, 3, 7, 6), output_size=(None, 4), note="one axis")
+
+call("F.pad", real(2, 3), pad=(1, 2), note="last axis")
+call("F.pad", real(2, 3), pad=(1, 0, 0, 2), value=1.5, note="both axes, value")
+call("F.pad", real(2, 5), pad=(-1, 2, 1, -1), note="negative crops")
+for _mode in ("reflect", "replicate", "circular"):
+    call("F.pad", real(2, 2, 4), pad=(3, 2), mode=_mode, note=_mode)
+    call("F.pad", real(2, 2, 3, 4), pad=(3, 2, 1, 2), mode=_mode, note=f"{_mode}, two axes")
+
+# ------------------------------------------------------------------------------------- normalisation
+
+for _shape in ((5, 3), (4, 3, 2), (2, 3, 4, 2)):
+    row("F.batch_norm", lambda lib, F, x, w, b: F.batch_norm(x, None, None, w, b, training=True),
+        real(*_shape), real(3), real(3), note=f"{len(_shape)}-D")  # fmt: skip
+    row("F.batch_norm", lambda lib, F, x, m, v, w, b: F.batch_norm(x, m, v, w, b, eps=1e-3),
+        real(*_shape), real(3), positive(3), real(3), real(3), frozen=(1, 2),
+        note=f"{len(_shape)}-D, running")  # fmt: skip
+    call("F.group_norm", real(_shape[0], 6, *_shape[2:]), note=f"{len(_shape)}-D, no weight", num_groups=2)
+    row("F.group_norm", lambda lib, F, x, w, b: F.group_norm(x, 3, w, b),
+        real(_shape[0], 6, *_shape[2:]), real(6), real(6), note=f"{len(_shape)}-D")  # fmt: skip
+row("F.batch_norm", lambda lib, F, x: F.batch_norm(x, None, None, training=True, eps=0.1), real(4, 2), note="no weight")
+call("F.layer_norm", real(2, 3, 4), normalized_shape=(4,), note="no weight")
+row("F.layer_norm", lambda lib, F, x, w, b: F.layer_norm(x, (4,), w, b),
+    real(2, 3, 4), real(4), real(4), note="one axis")  # fmt: skip
+row("F.layer_norm", lambda lib, F, x, w, b: F.layer_norm(x, (3, 4), w, b, eps=0.1),
+    real(2, 3, 4), real(3, 4), real(3, 4), note="two axes")  # fmt: skip
+row("F.layer_norm", lambda lib, F, x, w: F.layer_norm(x, (4,), w), real(4), real(4), note="one example, no bias")
+call("F.layer_norm", real(0, 4), normalized_shape=(4,), note="no examples")
