@@ -49,6 +49,8 @@ for _name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM"):
     # For kernels and test workers: two processes at default threads are 15 times slower.
     ENV.setdefault(_name + "_NUM_THREADS", "1")
 
+QUIET = {"fetchNews": "false", "checkForUpdates": False}  # JupyterLab would ask a newcomer about its news
+
 CAUSES = {  # what pip or the system says: what it means, and what to do
     r"No space left|Errno 28\b|not enough space|quota exceeded": "the disk is full, or the folder for"
     " temporary files is. Free about 2 GB and run this again.",
@@ -84,7 +86,12 @@ def run_long(title, command):
         width = shutil.get_terminal_size().columns - 1
         print("\r" + text[:width].ljust(width) if screen else text[:100], end=end, flush=True)
 
-    reader = threading.Thread(target=lambda: [lines.append(line.strip()) for line in process.stdout], daemon=True)
+    def read():
+        with process.stdout:
+            for line in process.stdout:
+                lines.append(line.strip())
+
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     try:
         while process.poll() is None:
@@ -177,6 +184,10 @@ def install(extras):
     """Install the workbook, editable: updates of its files need no installation. The stamp comes last."""
     target = ".[%s]" % ",".join(sorted(extras))
     run_long("Installing", [python(), "-m", "pip", "install", "--no-input", "--editable", target])
+    settings = os.path.join(VENV, "share", "jupyter", "lab", "settings")
+    os.makedirs(settings, exist_ok=True)
+    with open(os.path.join(settings, "overrides.json"), "w") as file:
+        json.dump({"@jupyterlab/apputils-extension:notification": QUIET}, file)
     write_stamp(extras)
 
 
@@ -212,7 +223,7 @@ def learn(arguments):
 
 def jupyter(place, no_browser=False):
     """Return the command that opens a notebook in a JupyterLab that asks nothing of the network."""
-    command = [python(), "-m", "jupyterlab", "--log-level=WARN", "--ServerApp.root_dir=" + ROOT]
+    command = [python(), "-m", "jupyterlab", "--log-level=ERROR", "--ServerApp.root_dir=" + ROOT]
     command += ["--LabApp.default_url=/lab/tree/" + quote(place), "--LabApp.news_url=None"]
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     command += ["--LabApp.extension_manager=readonly"]  # the other one lists what PyPI has
