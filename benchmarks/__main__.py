@@ -1,0 +1,156 @@
+"""Compare nnlib with PyTorch and the teaching libraries: ``python -m benchmarks [workload ...]``.
+
+Every figure comes from a process of its own, the libraries take turns, and what counts is the ratio to PyTorch within this
+run. ``--write`` puts the table, the plot and the machine into ``benchmarks/README.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from .workloads import WORKLOADS, Workload
+
+HERE = Path(__file__).parent
+LIBRARIES = ("nnlib", "torch", "autograd", "mygrad", "micrograd")
+EXTRA = {
+    "import": Workload(name="import", what="import of the library, with NumPy", owed=0.3, goal=0.2, build={
+        library: None for library in LIBRARIES}),
+    "peak memory": Workload(name="peak memory", what="largest resident memory of the ResNet-20 training", owed=0.5,
+        goal=0.35, build={"nnlib": None, "torch": None}),
+}  # fmt: skip
+
+
+def run_once(name: str, library: str, seconds: float, threads: int) -> dict[str, float]:
+    """One worker's figures; raises RuntimeError with its last line if it failed."""
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads))
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.worker", name, library, str(seconds)],
+        capture_output=True, text=True, cwd=HERE.parent, env=environment, timeout=600,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"{name} with {library}: {done.stderr.strip().splitlines()[-1]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def compare(names: list[str], rounds: int, seconds: float, threads: int) -> list[dict[str, Any]]:
+    """A row per workload: per library the median over rounds and the range, and nnlib's ratio to PyTorch."""
+    from tqdm import tqdm
+
+    chosen = {**WORKLOADS, **EXTRA}
+    found = [library for library in LIBRARIES if importlib.util.find_spec(library)]
+    jobs = [(name, library) for name in names for library in found if library in chosen[name].build]
+    results: dict[tuple[str, str], list[dict[str, float]]] = {job: [] for job in jobs}
+    with tqdm(total=len(jobs) * rounds, unit="run") as bar:
+        for name in names:
+            for _ in range(rounds):  # the libraries take turns, so that a slow minute hits all of them
+                for job in [job for job in jobs if job[0] == name]:
+                    bar.set_description(" ".join(job))
+                    results[job].append(run_once(*job, seconds, threads))
+                    bar.update()
+    rows = []
+    for name in names:
+        row: dict[str, Any] = {"name": name, "what": chosen[name].what, "owed": chosen[name].owed, "goal": chosen[name].goal}
+        for library in found:
+            if (name, library) in results:
+                medians = [r["median"] for r in results[name, library]]
+                row[library] = {"median": statistics.median(medians), "low": min(medians), "high": max(medians)}
+        if "torch" in row and "nnlib" in row:
+            ratios = [a["median"] / b["median"] for a, b in zip(results[name, "nnlib"], results[name, "torch"])]
+            row["ratio"] = statistics.median(ratios)
+            row["ratios"] = [min(ratios), max(ratios)]
+        rows.append(row)
+    return rows
+
+
+def _quantity(name: str, figures: dict[str, float] | None) -> str:
+    if figures is None:
+        return ""
+    value = figures["median"]
+    if name == "peak memory":
+        return f"{value / 2**20:.0f} MB"
+    for unit, scale in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= scale:
+            return f"{value / scale:.3g} {unit}"
+    return f"{value / 1e-9:.3g} ns"
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as a Markdown table."""
+    found = [library for library in LIBRARIES if any(library in row for row in rows)]
+    lines = ["| workload | " + " | ".join(found) + " | nnlib : torch (range) | owed | goal |"]
+    lines.append("|" + "---|" * (len(found) + 4))
+    for row in rows:
+        cells = [_quantity(row["name"], row.get(library)) for library in found]
+        ratio = ""
+        if "ratio" in row:
+            mark = "" if row["ratio"] <= row["owed"] else " (missed)"
+            ratio = f"**{row['ratio']:.2f}** ({row['ratios'][0]:.2f}–{row['ratios'][1]:.2f}){mark}"
+        lines.append(f"| {row['name']}: {row['what']} | " + " | ".join(cells) + f" | {ratio} | {row['owed']} | {row['goal']} |")
+    return "\n".join(lines)
+
+
+def machine(threads: int) -> str:
+    """What the figures depend on."""
+    processor = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+        processor = names[0] if names else processor
+    packages = [p for p in ("numpy", *LIBRARIES) if p != "nnlib" and importlib.util.find_spec(p)]
+    versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in packages)
+    return f"{processor}, {os.cpu_count()} cores, {threads} BLAS thread(s); {platform.system()}, Python {platform.python_version()}; {versions}"
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    """Ratios to PyTorch as bars, with the owed ratio as a mark."""
+    from matplotlib.figure import Figure
+
+    shown = [row for row in rows if "ratio" in row][::-1]
+    figure = Figure(figsize=(8, 0.4 * len(shown) + 1), layout="constrained")
+    axes = figure.subplots()
+    axes.barh([row["name"] for row in shown], [row["ratio"] for row in shown], color="#0072B2", height=0.6)
+    axes.plot([row["owed"] for row in shown], range(len(shown)), "|", ms=14, mew=2, color="#D55E00", label="owed")
+    axes.axvline(1, color="0.4", lw=1, ls="--")
+    for i, row in enumerate(shown):
+        axes.annotate(f"{row['ratio']:.2f}", (row["ratio"], i), (4, 0), textcoords="offset points", va="center")
+    axes.set_xlabel("time (or memory) of nnlib divided by PyTorch's: left of the dashed line nnlib is faster")
+    axes.legend()
+    figure.savefig(path, dpi=100, metadata={"Software": None})
+
+
+def main() -> int:
+    """Run, print, and write if asked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("workloads", nargs="*", help="names, or parts of them (default: all)")
+    parser.add_argument("--rounds", type=int, default=5, help="processes per library and workload")
+    parser.add_argument("--seconds", type=float, default=1.5, help="time per process")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="BLAS threads")
+    parser.add_argument("--write", action="store_true", help="update benchmarks/README.md and its plot")
+    arguments = parser.parse_args()
+    everything = [*WORKLOADS, *EXTRA]
+    names = [n for n in everything if not arguments.workloads or any(w.lower() in n.lower() for w in arguments.workloads)]
+    if not names:
+        parser.error(f"no workload is called {arguments.workloads}; there are {', '.join(everything)}")
+    rows = compare(names, arguments.rounds, arguments.seconds, arguments.threads)
+    print(machine(arguments.threads))
+    print(table(rows))
+    if arguments.write:
+        plot(rows, HERE / "ratios.png")
+        readme = HERE / "README.md"
+        before = readme.read_text(encoding="utf-8").split("<!-- results -->")[0]
+        results = f"{before}<!-- results -->\n\n{machine(arguments.threads)}\n\n{table(rows)}\n\n![Ratios](ratios.png)\n"
+        readme.write_text(results, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

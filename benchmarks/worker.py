@@ -1,0 +1,54 @@
+"""Time one workload with one library in a process of its own; print one JSON line.
+
+Two BLAS runtimes in one process fight over the cores, so the libraries never meet.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+
+
+def measure(step, seconds: float) -> dict[str, float]:  # type: ignore[no-untyped-def]
+    """Median seconds per step, with quartiles; quick steps are timed in bundles of about a millisecond."""
+    for _ in range(3):
+        step()
+    started = time.perf_counter()
+    step()
+    bundle = max(1, round(1e-3 / (time.perf_counter() - started)))
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times) < 5:
+        started = time.perf_counter()
+        for _ in range(bundle):
+            step()
+        times.append((time.perf_counter() - started) / bundle)
+    low, median, high = statistics.quantiles(times, n=4)
+    return {"low": low, "median": median, "high": high}
+
+
+def main(name: str, library: str, seconds: float) -> dict[str, float]:
+    """The figures of one run."""
+    from . import workloads
+
+    if name == "import":
+        started = time.perf_counter()
+        __import__(library)
+        spent = time.perf_counter() - started
+        return {"low": spent, "median": spent, "high": spent}
+    t = workloads.load(library)
+    if name == "peak memory":
+        import resource
+
+        step = workloads.WORKLOADS["ResNet-20 batch 32"].build[library](t)
+        for _ in range(3):
+            step()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return {"low": peak, "median": peak, "high": peak}
+    return measure(workloads.WORKLOADS[name].build[library](t), seconds)
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], sys.argv[2], float(sys.argv[3]))))
