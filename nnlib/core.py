@@ -20,6 +20,7 @@ import functools
 import inspect
 import math
 import operator
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -30,16 +31,17 @@ from .autograd import Node, _mode
 from .device import get_array_module, rng
 
 __all__ = [
-    "Tensor", "add", "abs", "all", "allclose", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort",
-    "as_tensor", "broadcast_to", "cast", "cat", "chunk", "clamp", "clone", "cos", "cumsum", "detect_anomaly", "diagonal", "div",
-    "einsum", "eq", "erf", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16", "float32", "float64", "floor",
-    "from_numpy", "full", "full_like", "gather", "ge", "get_default_dtype", "getitem", "grad", "gt", "int16", "int32",
-    "int64", "int8", "isfinite", "isinf", "isnan", "le", "linspace", "log", "log1p", "logsumexp", "long", "lt",
-    "masked_fill", "masked_select", "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "ne", "neg", "norm",
-    "ones", "ones_like", "op", "outer", "permute", "pow", "prod", "rand", "randint", "randn", "randperm", "reciprocal",
-    "repeat", "reshape", "roll", "round", "rsqrt", "set_default_dtype", "sigmoid", "sign", "sin", "sort", "split",
-    "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "tanh", "tensor", "transpose", "tril", "triu", "uint8", "unbind",
-    "unsqueeze", "var", "where", "zeros", "zeros_like",
+    "Tensor", "abs", "add", "all", "allclose", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort",
+    "as_tensor", "broadcast_to", "cast", "cat", "chunk", "clamp", "clone", "cos", "cumsum", "detect_anomaly",
+    "diagonal", "div", "einsum", "eq", "erf", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16",
+    "float32", "float64", "floor", "from_numpy", "full", "full_like", "gather", "ge", "get_default_dtype",
+    "getitem", "grad", "gt", "int16", "int32", "int64", "int8", "isfinite", "isinf", "isnan", "le", "linspace",
+    "log", "log1p", "logsumexp", "long", "lt", "masked_fill", "masked_select", "matmul", "max", "maximum", "mean",
+    "min", "minimum", "mul", "ne", "neg", "norm", "ones", "ones_like", "op", "outer", "permute", "pow", "prod",
+    "rand", "randint", "randn", "randperm", "reciprocal", "repeat", "reshape", "roll", "round", "rsqrt",
+    "set_default_dtype", "sigmoid", "sign", "sin", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "sub", "sum", "tanh", "tensor", "transpose", "tril", "triu", "uint8", "unbind", "unsqueeze", "var", "where",
+    "zeros", "zeros_like",
 ]  # fmt: skip
 
 Array: TypeAlias = Any  # a NumPy or CuPy array inside an op; a Tensor, an array or a number for its caller
@@ -74,6 +76,7 @@ class Tensor:
 
     __slots__ = ("__dict__", "__weakref__", "_data", "_grad", "node", "requires_grad")
     version = 0  # when the elements were last changed in place, by the clock of autograd
+    _origin: Callable[[], Tensor | None] | None = None  # a view or detached twin: weakly, whose memory it shares
     __array_ufunc__ = None  # ndarray * Tensor calls Tensor.__rmul__ instead of making an array of objects
 
     if TYPE_CHECKING:  # ops become methods at the end of the file
@@ -152,7 +155,12 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same array outside the graph (shared, not copied)."""
-        return Tensor(self.data)
+        return Tensor(self.data)._shares(self)
+
+    def _shares(self, other: Tensor) -> Tensor:
+        """Remember that a change of these elements changes those of ``other``."""
+        self._origin = other._origin or weakref.ref(other)
+        return self
 
     def numpy(self) -> np.ndarray:
         """The array as NumPy (shared).  Raises RuntimeError where a gradient or a device would be lost silently."""
@@ -276,7 +284,9 @@ class Tensor:
             )
         array = self.data
         compute(array, other._data if isinstance(other, Tensor) else other)
-        self.version = autograd.now()
+        origin = self._origin and self._origin()
+        for changed in (self, origin) if origin is not None else (self,):
+            changed.version = autograd.now()
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -359,7 +369,7 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
             args = _bind(name, names, defaults, args, kwargs)
         raw: list[Any] = []
         values: list[Tensor] = []
-        needs_grad, dtype, check = False, None, False
+        needs_grad, dtype, check, converted = False, None, False, False
         for argument, kind in zip(args, kinds):
             if isinstance(argument, Tensor):
                 data = argument._data
@@ -383,7 +393,7 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
                 raw.append(argument.item() if isinstance(argument, np.generic) else argument)
                 check = True
         if check or not values or (dtype is not None and dtype.kind != "f"):
-            _check_arguments(name, names, kinds, raw, same_dtype)
+            converted = _check_arguments(name, names, kinds, raw, same_dtype)
         try:
             out, *grad_fns = compute(*raw)
         except ValueError as error:
@@ -394,13 +404,16 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
         if _mode.watch is not None:
             _mode.watch(out, name)
         result = Tensor(out)
+        base = out.base
+        if base is not None and values and (base is values[0]._data or base is values[0]._data.base):
+            result._shares(values[0])
         if needs_grad and _mode.grad:
             edges: list[tuple[Any, Any]] = []
             for i, grad_fn in zip(positions, grad_fns):
                 argument = args[i] if i < len(args) else None
                 if isinstance(argument, Tensor):
                     if argument.requires_grad:
-                        edges.append((argument, grad_fn))
+                        edges.append((argument, _cast_back(grad_fn, argument.dtype) if converted else grad_fn))
                 elif kinds[i] == 2:
                     edges += [(a, f) for a, f in zip(args[i], grad_fn) if isinstance(a, Tensor) and a.requires_grad]
             if edges:
@@ -410,6 +423,11 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
 
     call.is_op = True  # type: ignore[attr-defined]
     return call
+
+
+def _cast_back(grad_fn: Any, dtype: Any) -> Any:
+    """The gradient of an argument that was converted for the op, in the dtype it had before."""
+    return lambda g: grad_fn(g).astype(dtype, copy=False)
 
 
 def _bind(name: str, names: list[str], defaults: list[Any], args: tuple[Any, ...], kwargs: Any) -> tuple[Any, ...]:
@@ -431,8 +449,8 @@ def _bind(name: str, names: list[str], defaults: list[Any], args: tuple[Any, ...
 _PLAIN = (float, int, bool, type(None))  # numbers as they come: NumPy lets them take the dtype of the array
 
 
-def _check_arguments(name: str, names: Any, kinds: Any, raw: list[Any], same_dtype: bool) -> None:
-    """Refuse what is no array, and bring mixed dtypes together as PyTorch does (in ``raw``, in place)."""
+def _check_arguments(name: str, names: Any, kinds: Any, raw: list[Any], same_dtype: bool) -> bool:
+    """Refuse what is no array; bring mixed dtypes together as PyTorch does (in ``raw``, in place). Was it needed?"""
     at = [i for i in range(len(raw)) if kinds[i]]
     arrays = []
     for i in at:
@@ -453,7 +471,7 @@ def _check_arguments(name: str, names: Any, kinds: Any, raw: list[Any], same_dty
     # PyTorch's rule: bool < int < float; within a kind, tensors with axes decide, then 0-d tensors, then numbers.
     numbers = [_default_dtype if type(raw[i]) is float else int64 for i in at if type(raw[i]) in (int, float)]
     if len(dtypes) == 1 and not (numbers and arrays[0].dtype.kind != "f"):
-        return
+        return False
     target = bool_
     for group in ([a.dtype for a in arrays if a.ndim], [a.dtype for a in arrays if not a.ndim], numbers):
         highest = builtins.max([_RANK[d.kind] for d in group], default=0)
@@ -464,6 +482,7 @@ def _check_arguments(name: str, names: Any, kinds: Any, raw: list[Any], same_dty
             raw[i] = [a.astype(target, copy=False) for a in raw[i]]
         elif hasattr(raw[i], "dtype") and raw[i].dtype != target:
             raw[i] = raw[i].astype(target)
+    return True
 
 
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2}

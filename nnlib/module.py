@@ -82,10 +82,9 @@ class Module:
         if "_modules" not in self.__dict__ and (isinstance(value, (Parameter, Module)) or _hides_modules(value)):
             raise _not_initialised(self)
         if _hides_modules(value):
-            count = len(value)
             raise TypeError(
-                f"{type(self).__name__}.{name} is a plain {type(value).__name__} holding {count} Modules or Parameters, "
-                f"which parameters() cannot see. Use nn.ModuleList([...])."
+                f"{type(self).__name__}.{name} is a plain {type(value).__name__} holding {len(value)} Modules or "
+                "Parameters, which parameters() cannot see. Use nn.ModuleList([...])."
             )
         store: Any = self.__dict__
         for kind, wanted in (("_parameters", Parameter), ("_modules", Module)):
@@ -230,7 +229,7 @@ class Module:
     def to(self, target: Any) -> Module:
         """Move all parameters and buffers to a dtype (floating point only) or a device, in place."""
         for module in self.modules():
-            for parameter in filter(None, module._parameters.values()):
+            for parameter in (p for p in module._parameters.values() if p is not None):
                 moved = parameter.detach().to(target)
                 parameter.data = moved.data
                 parameter.grad = None if parameter.grad is None else Tensor(parameter.grad).to(target).data

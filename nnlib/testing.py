@@ -88,7 +88,7 @@ def gradcheck(
         return total
 
     total = weighted(*inputs)
-    if not total.requires_grad:
+    if total is None or not total.requires_grad:
         raise ValueError("gradcheck: the output depends on no input through recorded ops. Is it detached?")
     analytic = []
     for i in wanted:

@@ -310,7 +310,8 @@ def test_any_axes_reduce_as_in_pytorch(name: str, data: Any, shape: Any) -> None
 
 _KINDS = {
     "float32": lambda lib: lib.tensor([1.5], dtype=lib.float32),
-    "float64": lambda lib: lib.tensor([1.5], dtype=lib.float64), "int64": lambda lib: lib.tensor([2]), "int32": lambda lib: lib.tensor([2], dtype=lib.int32),
+    "float64": lambda lib: lib.tensor([1.5], dtype=lib.float64), "int64": lambda lib: lib.tensor([2]),
+    "int32": lambda lib: lib.tensor([2], dtype=lib.int32),
     "bool": lambda lib: lib.tensor([True]), "float32 0-d": lambda lib: lib.tensor(1.5),
     "float64 0-d": lambda lib: lib.tensor(1.5, dtype=lib.float64), "int64 0-d": lambda lib: lib.tensor(2),
     "float": lambda lib: 1.5, "int": lambda lib: 2,
