@@ -4,7 +4,19 @@
 :mod:`nnlib.core` (tensors and ops); every other file imports only those above it in the list below.
 """
 
-from . import autograd, core, data, distributions, functional, init, inspection, optim, testing, utils
+from . import (
+    autograd,
+    core,
+    data,
+    distributions,
+    functional,
+    init,
+    inspection,
+    models,
+    optim,
+    testing,
+    utils,
+)
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .core import *  # noqa: F403
 from .core import bool_ as bool

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import inspect
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from . import autograd
+from . import functional as F
 from .core import Tensor, zeros
-from .module import Module
+from .layers import Linear, _Conv
+from .module import Module, Sequential
 
 __all__ = [
-    "Graph", "GraphEdge", "GraphNode", "LayerRow", "TraceInput", "TraceStep", "count_parameters", "graph", "summary",
-    "trace_backward",
+    "GradientRow", "GradientStatistics", "Graph", "GraphEdge", "GraphNode", "LayerRow", "Summary", "TraceInput",
+    "TraceStep", "capture", "count_macs", "count_parameters", "gradient_statistics", "graph", "graph_memory",
+    "receptive_field", "summary", "trace_backward",
 ]  # fmt: skip
 
 
@@ -207,6 +214,19 @@ def count_parameters(module: Module, trainable: bool = True) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable)
 
 
+def _table(titles: tuple[str, ...], rows: list[tuple[Any, ...]], last: str = "") -> str:
+    """Text columns, numbers to the right; ``last`` stands below the closing rule."""
+    cells = [titles, *([f"{v:,}" if isinstance(v, int) else str(v) for v in row] for row in rows)]
+    right = [bool(rows) and isinstance(rows[0][i], (int, float)) for i in range(len(titles))]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(titles))]
+    lines = [
+        "  ".join(cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right)).rstrip()
+        for row in cells
+    ]
+    rule = "-" * max(map(len, lines))
+    return "\n".join([lines[0], rule, *lines[1:]] + ([rule, last] if last else []))
+
+
 @dataclass
 class LayerRow:
     """A line of :func:`summary`."""
@@ -216,6 +236,7 @@ class LayerRow:
     input_shape: Any
     output_shape: Any
     parameters: int
+    macs: int  # multiply-adds of a convolution or a linear layer; 0 for others
 
 
 @dataclass
@@ -224,52 +245,278 @@ class Summary:
 
     rows: list[LayerRow]
     total: int
+    macs: int
 
     def __repr__(self) -> str:
-        cells = [("name", "layer", "output", "parameters")]
-        cells += [(r.name, r.layer, str(r.output_shape), f"{r.parameters:,}") for r in self.rows]
-        widths = [max(len(row[i]) for row in cells) for i in range(4)]
-        lines = [
-            "  ".join(cell.rjust(w) if i == 3 else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths)))
-            for row in cells
-        ]
-        rule = "-" * len(lines[0])
-        return "\n".join([lines[0], rule, *lines[1:], rule, f"{self.total:,} parameters"])
+        cells = [(r.name, r.layer, str(r.output_shape), r.parameters, r.macs) for r in self.rows]
+        last = f"{self.total:,} parameters, {self.macs:,} multiply-adds"
+        return _table(("name", "layer", "output", "parameters", "multiply-adds"), cells, last)
 
 
 def summary(module: Module, input_shape: tuple[int, ...]) -> Summary:
     """Run zeros of ``input_shape`` (with the batch axis) through the module and list its layers.
 
-    A layer is a module without children. No PyTorch counterpart (torchinfo prints one).
+    A layer is a module without children. Multiply-adds are those of :func:`count_macs`. No PyTorch counterpart
+    (torchinfo prints one).
 
     >>> nn.inspection.summary(nn.Sequential(nn.Linear(3, 4), nn.ReLU()), (1, 3))
-    name  layer   output  parameters
-    --------------------------------
-    0     Linear  (1, 4)          16
-    1     ReLU    (1, 4)           0
-    --------------------------------
-    16 parameters
+    name  layer   output  parameters  multiply-adds
+    -----------------------------------------------
+    0     Linear  (1, 4)          16             12
+    1     ReLU    (1, 4)           0              0
+    -----------------------------------------------
+    16 parameters, 12 multiply-adds
     """
     rows: list[LayerRow] = []
-    removers = []
 
-    def record(name: str) -> Any:
-        def hook(layer: Module, inputs: Any, output: Any) -> None:
-            count = sum(p.numel() for p in layer._parameters.values() if p is not None)
-            rows.append(LayerRow(name, type(layer).__name__, inputs[0].shape, output.shape, count))
-
-        return hook
-
-    for name, layer in module.named_modules():
+    def record(name: str, layer: Module, inputs: Any, output: Any) -> None:
         if not list(layer.children()):
-            removers.append(layer.register_forward_hook(record(name)))
-    parameter = next(module.parameters(), None)
-    training = module.training
+            count = sum(p.numel() for p in layer._parameters.values() if p is not None)
+            rows.append(
+                LayerRow(name, type(layer).__name__, inputs[0].shape, _shape_of(output), count, _macs(layer, output))
+            )
+
+    _run_zeros(module, input_shape, record)
+    return Summary(rows, sum(p.numel() for p in module.parameters()), sum(row.macs for row in rows))
+
+
+def _shape_of(output: Any) -> Any:
+    return output.shape if isinstance(output, Tensor) else tuple(map(_shape_of, output))
+
+
+def _run(module: Module, input: Tensor, record: Callable[[str, Module, Any, Any], None]) -> Any:
+    """module(input) without a graph, telling ``record`` of every call inside; running statistics stay as they were."""
+    removers = [part.register_forward_hook(functools.partial(record, path)) for path, part in module.named_modules()]
     try:
-        with autograd.no_grad():
-            module.eval()(zeros(*input_shape, dtype=None if parameter is None else parameter.dtype))
+        with autograd.no_grad(), _buffers_kept(module):
+            return module(input)
     finally:
-        module.train(training)
         for remove in removers:
             remove()
-    return Summary(rows, sum(p.numel() for p in module.parameters()))
+
+
+@contextmanager
+def _buffers_kept(module: Module) -> Iterator[None]:
+    """Put running statistics back after the block."""
+    stores = [part._buffers for part in module.modules()]
+    saved = [{name: None if array is None else array.copy() for name, array in store.items()} for store in stores]
+    try:
+        yield
+    finally:
+        for store, values in zip(stores, saved):
+            store.update(values)
+
+
+def _run_zeros(module: Module, input_shape: tuple[int, ...], record: Callable[[str, Module, Any, Any], None]) -> None:
+    """The same in evaluation mode, with zeros of the parameters' dtype."""
+    parameter = next(module.parameters(), None)
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        _run(module.eval(), zeros(*input_shape, dtype=None if parameter is None else parameter.dtype), record)
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def _macs(layer: Module, output: Any) -> int:
+    """Every output element of a convolution or linear layer is one dot product with its weights."""
+    if not isinstance(layer, (Linear, _Conv)):
+        return 0
+    return output.numel() * math.prod(layer.weight.shape[1:])
+
+
+def count_macs(module: Module, input_shape: tuple[int, ...]) -> int:
+    """Multiply-adds of one forward pass on ``input_shape`` (with the batch axis), of Linear and Conv layers only.
+
+    Bias, normalisation, activations and pooling are not counted, as in the tables of papers, which call the
+    number FLOPs.  No PyTorch counterpart.
+
+    >>> nn.inspection.count_macs(nn.Conv2d(3, 64, 7, stride=2, padding=3), (1, 3, 224, 224))
+    118013952
+    """
+    counts: list[int] = []
+    _run_zeros(module, input_shape, lambda path, layer, inputs, output: counts.append(_macs(layer, output)))
+    return sum(counts)
+
+
+def receptive_field(layers: Any, input_shape: tuple[int, ...] | None = None) -> Any:
+    """How many neighbouring inputs one output sees: R_l = R_{l−1} + d_l(k_l − 1)·Π_{j<l} s_j, with R_0 = 1.
+
+    ``layers`` is a list of (kernel, stride, dilation) or of modules, one after the other, or a Module; one with
+    branches needs ``input_shape`` (with the batch axis), follows the longest path, and leaves out what sees
+    everything: global pooling and linear layers. One number, or one per axis where they differ.
+    No PyTorch counterpart.
+
+    >>> nn.inspection.receptive_field([(3, 1, 1)] * 4)
+    9
+    >>> nn.inspection.receptive_field(nn.Sequential(nn.Conv1d(1, 1, 3, stride=2), nn.ReLU(), nn.Conv1d(1, 1, 3)))
+    7
+    """
+    if input_shape is not None:
+        return _receptive_field_of_graph(layers, input_shape)
+    field_, jump = np.ones(1, int), np.ones(1, int)
+    for k, s, d in _windows_of(layers):
+        field_, jump = field_ + np.multiply(d, np.subtract(k, 1)) * jump, jump * s
+    return _one_number(field_)
+
+
+def _windows_of(layers: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """(kernel, stride, dilation) of each layer of a chain."""
+    if isinstance(layers, Module) and not isinstance(layers, Sequential):
+        settings = {**vars(layers), **vars(layers).get("settings", {})}
+        if "kernel_size" in settings:
+            yield settings["kernel_size"], settings["stride"], settings.get("dilation", 1)
+        elif list(layers.children()):
+            raise ValueError(
+                f"receptive_field: {type(layers).__name__} may have branches. Pass input_shape, e.g. (1, 3, 64, 64)."
+            )
+        return
+    for layer in layers:
+        if isinstance(layer, Module):
+            yield from _windows_of(layer)
+        else:
+            k, s, d = layer
+            yield k, s, d
+
+
+def _one_number(values: Any) -> Any:
+    found = [int(v) for v in values]
+    return found[0] if len(set(found)) == 1 else tuple(found)
+
+
+_WINDOW_OPS = {
+    f"{name}{n}d": inspect.signature(getattr(F, f"{name}{n}d"))
+    for name in ("conv", "max_pool", "avg_pool")
+    for n in (1, 2)
+}
+
+
+def _receptive_field_of_graph(module: Module, input_shape: tuple[int, ...]) -> Any:
+    """The same along every path of the recorded graph: a value sees what its widest argument sees."""
+    x = zeros(*input_shape, dtype=getattr(next(module.parameters(), None), "dtype", None)).requires_grad_()
+    with autograd.enable_grad(), _buffers_kept(module):
+        output = module(x)
+    sees: dict[int, tuple[Any, Any]] = {}
+    widest = np.ones(1, int)
+    for value in _in_order(output):
+        before = [sees[id(a)] for a in (() if value.node is None else value.node.inputs)]
+        field_ = functools.reduce(np.maximum, (f for f, _ in before), np.ones(1, int))
+        jump = functools.reduce(np.maximum, (j for _, j in before), np.ones(1, int))
+        if value.node is not None and value.node.op in _WINDOW_OPS:
+            bound = _WINDOW_OPS[value.node.op].bind(*value.node.args)
+            bound.apply_defaults()
+            settings = bound.arguments
+            weight = settings.get("weight")
+            k = settings["kernel_size"] if weight is None else weight.shape[2:]
+            s = k if settings["stride"] is None else settings["stride"]
+            field_ = field_ + np.multiply(settings.get("dilation", 1), np.subtract(k, 1)) * jump
+            jump = jump * s
+        sees[id(value)] = field_, jump
+        widest = np.maximum(widest, field_)
+    return _one_number(widest)
+
+
+def capture(module: Module, input: Tensor) -> dict[str, Any]:
+    """The output of every layer (a module without children) by path, as arrays, for one input.
+
+    Nothing is recorded, and running statistics stay as they were; the mode (train or eval) is the module's.
+    No PyTorch counterpart (torchvision's ``create_feature_extractor`` comes close).
+
+    >>> found = nn.inspection.capture(nn.Sequential(nn.Identity(), nn.ReLU()), nn.tensor([-1.0, 2.0]))
+    >>> {path: array.tolist() for path, array in found.items()}
+    {'0': [-1.0, 2.0], '1': [0.0, 2.0]}
+    """
+    found: dict[str, Any] = {}
+
+    def record(path: str, layer: Module, inputs: Any, output: Any) -> None:
+        if not list(layer.children()):
+            output = output if isinstance(output, Tensor) else output[0]
+            found[path] = output.data.copy()  # a layer called twice (an activation) leaves its last output
+
+    _run(module, input, record)
+    return found
+
+
+@dataclass
+class GradientRow:
+    """A line of :func:`gradient_statistics`."""
+
+    name: str
+    shape: tuple[int, ...]
+    mean: float
+    std: float
+    norm: float  # √Σ g²
+    largest: float  # max |g|
+    zeros: float  # share of elements that are exactly 0
+    relative: float  # norm of the gradient / norm of the parameter
+
+
+@dataclass
+class GradientStatistics:
+    """Rows in the order of the parameters; prints as a table."""
+
+    rows: list[GradientRow]
+
+    def __repr__(self) -> str:
+        cells = [
+            (r.name, str(r.shape), *(f"{v:.2e}" for v in (r.norm, r.largest, r.relative)), f"{r.zeros:.0%}")
+            for r in self.rows
+        ]
+        return _table(("name", "shape", "norm", "max |g|", "norm / norm of p", "zeros"), cells)
+
+
+def gradient_statistics(module: Module) -> GradientStatistics:
+    """Size and sparsity of the gradient of every parameter that has one: do they vanish or explode with depth?
+
+    Call it after ``backward``. No PyTorch counterpart.
+
+    >>> layer = nn.Linear(2, 1); layer(nn.tensor([[3.0, 4.0]])).sum().backward()
+    >>> row = nn.inspection.gradient_statistics(layer).rows[0]
+    >>> row.name, row.norm, row.largest
+    ('weight', 5.0, 4.0)
+    """
+    rows = []
+    for name, parameter in module.named_parameters():
+        if parameter.grad is None or not parameter.numel():
+            continue
+        g, p = (np.asarray(Tensor(a).cpu().data, np.float64) for a in (parameter.grad, parameter.data))
+        norm, size = float(np.linalg.norm(g)), float(np.linalg.norm(p))
+        relative = norm / size if size else math.inf if norm else 0.0
+        mean, std, largest, none = float(g.mean()), float(g.std()), float(np.abs(g).max()), float((g == 0).mean())
+        rows.append(GradientRow(name, parameter.shape, mean, std, norm, largest, none, relative))
+    if not rows:
+        raise RuntimeError("gradient_statistics: no parameter has a gradient. Call loss.backward() first.")
+    return GradientStatistics(rows)
+
+
+def graph_memory(output: Tensor) -> int:
+    """Bytes of all arrays that the graph behind ``output`` keeps alive: values, and what gradient functions saved.
+
+    Each block of memory counts once, parameters and inputs too. No PyTorch counterpart.
+
+    >>> x = nn.tensor([1.0, 2.0], requires_grad=True)
+    >>> nn.inspection.graph_memory(x), nn.inspection.graph_memory(x.exp())  # exp keeps its result
+    (8, 16)
+    """
+    blocks: dict[int, int] = {}
+    seen: set[int] = set()
+    stack: list[Any] = [value.data for value in _in_order(output)]
+    for value in _in_order(output):
+        stack += [grad_fn for _, grad_fn in (value.node.edges or ())] if value.node is not None else []
+    while stack:
+        item = stack.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if hasattr(item, "nbytes") and hasattr(item, "base"):
+            while getattr(item.base, "nbytes", None) is not None:
+                item = item.base
+            blocks[id(item)] = item.nbytes
+        elif isinstance(item, (tuple, list)):
+            stack += item
+        elif isinstance(item, dict):
+            stack += item.values()
+        elif callable(item) and getattr(item, "__closure__", None):
+            stack += [cell.cell_contents for cell in item.__closure__]
+            stack += item.__defaults__ or ()
+    return sum(blocks.values())
