@@ -143,12 +143,12 @@ class Module:
 
     # -- walking the tree
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """(path, module) for this module and all below it, each once."""
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """(path, module) for this module and all below it, each once (or once per path)."""
         seen: set[int] = set()
 
         def walk(module: Module, path: str) -> Iterator[tuple[str, Module]]:
-            if id(module) in seen:
+            if remove_duplicate and id(module) in seen:
                 return
             seen.add(id(module))
             yield path, module
@@ -251,7 +251,7 @@ class Module:
     def state_dict(self) -> dict[str, Any]:
         """Path -> array for parameters and buffers, with PyTorch's keys. The arrays are shared, not copied."""
         state: dict[str, Any] = OrderedDict()
-        for path, module in self.named_modules():
+        for path, module in self.named_modules(remove_duplicate=False):
             for name, value in [*module._parameters.items(), *module._buffers.items()]:
                 if value is not None:
                     state[f"{path}.{name}" if path else name] = value.data if isinstance(value, Tensor) else value
@@ -285,7 +285,7 @@ class Module:
                 + ("; …" if len(problems) > 10 else "")
                 + ". Build the same model first, or pass strict=False for missing and unexpected names."
             )
-        for path, module in self.named_modules():
+        for path, module in self.named_modules(remove_duplicate=False):
             for store in (module._parameters, module._buffers):
                 for name, value in store.items():
                     key = f"{path}.{name}" if path else name

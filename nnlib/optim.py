@@ -72,6 +72,7 @@ class Optimizer:
             for parameter in group["params"]:
                 parameter.grad = None
 
+    @np.errstate(all="ignore")  # a run that diverges shows it in its loss, as in PyTorch, not in warnings
     def step(self) -> None:
         """Update every parameter that has a gradient."""
         for group in self.param_groups:
