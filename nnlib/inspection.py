@@ -307,15 +307,22 @@ def _buffers_kept(module: Module) -> Iterator[None]:
             store.update(values)
 
 
-def _run_zeros(module: Module, input_shape: tuple[int, ...], record: Callable[[str, Module, Any, Any], None]) -> None:
-    """The same in evaluation mode, with zeros of the parameters' dtype."""
+@contextmanager
+def _evaluating(module: Module, input_shape: tuple[int, ...]) -> Iterator[Tensor]:
+    """Evaluation mode inside the block, which gets zeros of the parameters' dtype; every module's own mode after it."""
     parameter = next(module.parameters(), None)
     modes = [(part, part.training) for part in module.modules()]
+    module.eval()
     try:
-        _run(module.eval(), zeros(*input_shape, dtype=None if parameter is None else parameter.dtype), record)
+        yield zeros(*input_shape, dtype=None if parameter is None else parameter.dtype)
     finally:
         for part, mode in modes:
             part.training = mode
+
+
+def _run_zeros(module: Module, input_shape: tuple[int, ...], record: Callable[[str, Module, Any, Any], None]) -> None:
+    with _evaluating(module, input_shape) as x:
+        _run(module, x, record)
 
 
 def _macs(layer: Module, output: Any) -> int:
@@ -393,9 +400,8 @@ _WINDOW_OPS = {
 
 def _receptive_field_of_graph(module: Module, input_shape: tuple[int, ...]) -> Any:
     """The same along every path of the recorded graph: a value sees what its widest argument sees."""
-    x = zeros(*input_shape, dtype=getattr(next(module.parameters(), None), "dtype", None)).requires_grad_()
-    with autograd.enable_grad(), _buffers_kept(module):
-        output = module(x)
+    with _evaluating(module, input_shape) as x, autograd.enable_grad():
+        output = module(x.requires_grad_())
     sees: dict[int, tuple[Any, Any]] = {}
     widest = np.ones(1, int)
     for value in _in_order(output):
