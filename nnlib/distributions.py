@@ -18,7 +18,11 @@ __all__ = ["Bernoulli", "Categorical", "Distribution", "Laplace", "Normal", "Poi
 
 
 class Distribution:
-    """What all distributions offer."""
+    """What all distributions offer.  PyTorch: ``torch.distributions.Distribution``.
+
+    >>> isinstance(nn.distributions.Normal(0.0, 1.0), nn.distributions.Distribution)
+    True
+    """
 
     def log_prob(self, value: Any) -> Tensor:
         """ln of the density, or of the probability, at ``value``."""

@@ -55,7 +55,9 @@ class Linear(Module):
 
 
 class Maxout(Module):
-    """Each output is the largest of ``pieces`` linear functions, (…, in) -> (…, out).  Source: Goodfellow et al. 2013.
+    """Each output is the largest of ``pieces`` linear functions, (…, in) -> (…, out).  No PyTorch counterpart.
+
+    Source: Goodfellow et al. 2013.
 
     >>> nn.Maxout(3, 2, pieces=2)(nn.zeros(5, 3)).shape
     (5, 2)

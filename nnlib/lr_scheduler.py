@@ -13,6 +13,13 @@ class LRScheduler:
     """lr = initial lr · factor(epoch), for each parameter group.  PyTorch: ``LRScheduler``.
 
     A subclass writes ``factor(epoch, base_lr)``; epoch 0 is where the scheduler is made.
+
+    >>> class Warmup(nn.optim.lr_scheduler.LRScheduler):
+    ...     def factor(self, epoch, base_lr):
+    ...         return min(1.0, (epoch + 1) / 4)
+    >>> optimizer = nn.optim.SGD([nn.Parameter(nn.zeros(1))], lr=0.8)
+    >>> Warmup(optimizer).step(); optimizer.param_groups[0]["lr"]
+    0.4
     """
 
     def __init__(self, optimizer: Any) -> None:

@@ -57,6 +57,7 @@ class LeNet(Sequential):
 
     For 28 × 28 images the convolutions are LeNet-5's, 5 × 5 with 6 and 16 filters; below 16 × 16 they are 3 × 3 and
     keep the size, so that ``image_size=8`` fits the digits.  Source: LeCun et al. 1998 (with ReLU and max pooling).
+    No PyTorch counterpart.
 
     >>> nn.models.LeNet()(nn.zeros(5, 1, 28, 28)).shape
     (5, 10)
@@ -121,6 +122,8 @@ class ResNetS(Sequential):
 
 class PaddedShortcut(Module):
     """Every ``stride``-th pixel, and zeros for the new channels: a shortcut without parameters (option A).
+
+    No PyTorch counterpart.  Source: He et al. 2016, section 4.2.
 
     >>> nn.models.PaddedShortcut(16, 32, 2)(nn.zeros(5, 16, 8, 8)).shape
     (5, 32, 4, 4)

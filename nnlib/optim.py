@@ -25,7 +25,14 @@ __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler"]
 class Optimizer:
     """Parameter groups, their settings and their state.  PyTorch: ``torch.optim.Optimizer``.
 
-    A subclass writes ``_update(parameter, gradient, group, state)``.
+    A subclass writes ``_update(parameter, gradient, group, state)``, which changes the array of the parameter.
+
+    >>> class SignDescent(nn.optim.Optimizer):
+    ...     def _update(self, p, g, group, state):
+    ...         p -= group["lr"] * np.sign(g)
+    >>> w = nn.Parameter(nn.tensor([1.0]))
+    >>> w.sum().backward(); SignDescent([w], {"lr": 0.5}).step(); w.tolist()
+    [0.5]
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:

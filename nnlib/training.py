@@ -19,6 +19,9 @@ class History:
     """One row of numbers per finished epoch; ``history["loss"]`` is a column.
 
     ``interrupted`` says that the user stopped the training, ``stopped_early`` that ``patience`` did.
+
+    >>> history = nn.History(); history.rows.append({"loss": 0.5}); history["loss"]
+    [0.5]
     """
 
     def __init__(self) -> None:
