@@ -264,7 +264,7 @@ def action_within_100_words(lesson: Lesson, notebook: dict[str, Any]) -> Problem
 @rule
 def no_plotting_code(lesson: Lesson, notebook: dict[str, Any]) -> Problems:
     plotting = re.compile(
-        r"matplotlib|\bplt\.|pyplot|\bax\.|subplots?\(|\.(imshow|scatter|savefig)\("
+        r"matplotlib|\bplt\.|pyplot|\bax\.|subplots?\(|(?<!\bplot)\.(imshow|scatter|savefig)\("
     )
     return [f"cell {c.id} has plotting code" for c in code(lesson) if plotting.search(c.source)]
 
