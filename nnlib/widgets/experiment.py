@@ -1,0 +1,425 @@
+"""What every experiment is made of.
+
+An experiment is a module with three plain functions and one small class that names them:
+
+* ``compute(settings) -> numbers``: nnlib at work; no widget, no figure;
+* ``draw(numbers) -> Scene``: the picture, from those numbers alone;
+* ``say(numbers) -> str``: the same in words;
+* ``class X(Experiment)``: title, controls, prediction, challenge.
+
+:class:`Experiment` turns that into something to play with. Redrawing happens inside the handler of a slider's event, on
+purpose: ipywidgets sends the next value of a slider only when the kernel has finished with the last one, and sends the
+newest, so a burst of events never queues stale pictures.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, ClassVar
+
+__all__ = ["Challenge", "Choice", "Entry", "Experiment", "Flag", "Number", "Prediction", "Slider"]
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number to slide; whole numbers when ``default`` and ``step`` are."""
+
+    label: str
+    default: float
+    low: float
+    high: float
+    step: float = 1
+
+    def check(self, value: Any) -> float:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not self.low <= value <= self.high
+        ):
+            raise ValueError(f"expects a number from {self.low:g} to {self.high:g}, got {value!r}")
+        return type(self.default)(value)
+
+    def build(self) -> Any:
+        import ipywidgets
+
+        kind = ipywidgets.IntSlider if isinstance(self.default, int) else ipywidgets.FloatSlider
+        return kind(value=self.default, min=self.low, max=self.high, step=self.step, description=self.label,
+                    continuous_update=True, style={"description_width": "initial"},
+                    layout={"width": "min(330px, 98%)"})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number to type."""
+
+    label: str
+    default: float
+
+    def check(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e6:
+            raise ValueError(f"expects a number of at most a million, got {value!r}")
+        return float(value)
+
+    def build(self) -> Any:
+        import ipywidgets
+
+        return ipywidgets.FloatText(value=self.default, step=0.1, description=self.label,
+                                    style={"description_width": "initial"}, layout={"width": "118px"})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several words."""
+
+    label: str
+    default: str
+    options: tuple[str, ...]
+
+    def check(self, value: Any) -> str:
+        if value not in self.options:
+            raise ValueError(f"expects one of {', '.join(map(repr, self.options))}, got {value!r}")
+        return value
+
+    def build(self) -> Any:
+        import ipywidgets
+
+        width = min(18 + 1.05 * len(self.label) + max(map(len, self.options)), 56)
+        return ipywidgets.Dropdown(options=list(self.options), value=self.default, description=self.label,
+                                   style={"description_width": "initial"},
+                                   layout={"width": f"min({0.56 * width:.0f}em, 98%)"})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Yes or no."""
+
+    label: str
+    default: bool
+
+    def check(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError(f"expects True or False, got {value!r}")
+        return value
+
+    def build(self) -> Any:
+        import ipywidgets
+
+        return ipywidgets.Checkbox(value=self.default, description=self.label, indent=False,
+                                   layout={"width": "auto"})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of text; it counts when Enter is pressed or the field is left."""
+
+    label: str
+    default: str
+    width: int = 380
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"expects a text, got {value!r}")
+        return value
+
+    def build(self) -> Any:
+        import ipywidgets
+
+        return ipywidgets.Text(value=self.default, description=self.label, continuous_update=False,
+                               style={"description_width": "initial"},
+                               layout={"width": f"min({self.width}px, 98%)"})  # fmt: skip
+
+
+Control = Slider | Number | Choice | Flag | Entry
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question before the first picture that answers it.
+
+    ``before`` are the settings shown with the question, ``after`` those of the reveal; ``why`` is said with the answer.
+    """
+
+    question: str
+    options: tuple[str, ...]
+    answer: str
+    why: str
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+
+    def verdict(self, choice: str) -> str:
+        """What is said to someone who chose ``choice``."""
+        if choice not in (*self.options, UNDECIDED):
+            raise ValueError(
+                f"predict: one of {', '.join(map(repr, self.options))} expected, got {choice!r}."
+            )
+        if choice == self.answer:
+            return f"You said “{choice}”, and so it is. {self.why}"
+        said = "" if choice == UNDECIDED else f"You said “{choice}”. "
+        return f"{said}It is “{self.answer}”. {self.why}"
+
+
+UNDECIDED = "no idea, show me"
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """ "Make it fail": a task, and how the numbers show that it is done."""
+
+    task: str
+    met: Callable[[Any], bool]
+    praise: str
+
+
+class Experiment:
+    """A thing to play with in a notebook; a cell shows it when it is the cell's last expression.
+
+    ``experiment.settings`` is a plain dict, ``experiment.set(name=value)`` changes some of it, so a
+    state can be scripted, saved and restored. ``experiment.numbers``, ``experiment.status`` and
+    ``experiment.error`` say what is on the screen. ``X.static(name=value).show()`` is the same
+    picture for a page without a kernel.
+
+    Raises ValueError for a setting that does not exist or a value that it cannot take.
+    """
+
+    title: ClassVar[str]
+    controls: ClassVar[dict[str, Control]]
+    prediction: ClassVar[Prediction | None] = None
+    challenge: ClassVar[Challenge | None] = None
+    still: ClassVar[
+        Mapping[str, Any]
+    ] = {}  # settings of the static picture, where they differ from the defaults
+    least: ClassVar[int] = 320  # pixels below which the picture scrolls
+    grips: ClassVar[tuple[str, ...]] = ()  # ids of marks that can be dragged
+    rows: ClassVar[
+        tuple[tuple[str, ...], ...]
+    ] = ()  # how controls stand together; default: all in one flow
+
+    # An experiment's module provides these as plain functions; the class names them.
+    compute: ClassVar[Any]  # dict of all settings -> numbers
+    draw: ClassVar[Any]  # numbers -> Scene
+    say: ClassVar[Any]  # numbers -> str
+    tell: ClassVar[Any] = None  # numbers -> HTML below the picture, a table; or None
+
+    # ------------------------------------------------------------ without a widget
+
+    @classmethod
+    def complete(cls, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """All settings: the given ones, checked, and defaults for the rest."""
+        result = {name: control.default for name, control in cls.controls.items()}
+        for name, value in (settings or {}).items():
+            if name not in cls.controls:
+                raise ValueError(
+                    f"{cls.__name__}: no setting {name!r}; there are {', '.join(cls.controls)}."
+                )
+            try:
+                result[name] = cls.controls[name].check(value)
+            except ValueError as error:
+                raise ValueError(f"{cls.__name__}: {name} {error}.") from None
+        return result
+
+    @classmethod
+    def measure(cls, **settings: Any) -> Any:
+        """The numbers of these settings: what the picture shows."""
+        return cls.compute(cls.complete(settings))
+
+    @classmethod
+    def static(cls, **settings: Any) -> Any:
+        """The picture of these settings for a page without a kernel: end a cell with ``X.static().show()``."""
+        numbers = cls.measure(**{**cls.still, **settings})
+        return cls.draw(numbers).picture(cls.say(numbers))
+
+    # ------------------------------------------------------------ with widgets
+
+    def __init__(self, **settings: Any) -> None:
+        import ipywidgets as w
+
+        from .view import View
+
+        self._settings = self.complete(settings)
+        self.revealed, self.met = self.prediction is None, False
+        self.numbers: Any = None
+        self.error: Exception | None = None
+        self._quiet = False
+        self.view = View(least=self.least, grips=list(self.grips))
+        self.view.on_msg(self._message)
+        self.widgets = {name: control.build() for name, control in self.controls.items()}
+        for name, widget in self.widgets.items():
+            if self._settings[name] != widget.value:
+                widget.value = self._settings[name]
+            widget.observe(lambda change, name=name: self._moved(name, change["new"]), "value")
+        groups = self.rows or (tuple(self.widgets),)
+        self._controls = w.VBox([_flow([self._part(name) for name in group]) for group in groups])
+        self._asked = w.VBox([])
+        self._task, self._trouble = w.HTML(), w.HTML()
+        heading = w.HTML(f'<h3 class="nn-title">{escape(self.title)}</h3>')
+        self.box = w.VBox(
+            [heading, self._asked, self._controls, self.view, self._task, self._trouble]
+        )
+        self.box.add_class("nn-exp")
+        self._ask()
+        self._redraw()
+
+    def _part(self, name: str) -> Any:
+        """The widget of a setting, or what a subclass adds to a row under that name (buttons)."""
+        return self.widgets[name]
+
+    def _ask(self) -> None:
+        import ipywidgets as w
+
+        if self.prediction is None:
+            return
+        self._controls.layout.display = "none"
+        question = w.HTML(
+            f'<div class="nn-card"><b>Predict first.</b> {escape(self.prediction.question)}</div>'
+        )
+        buttons = []
+        for option in (*self.prediction.options, UNDECIDED):
+            button = w.Button(description=option, layout={"width": "auto"})
+            button.on_click(lambda _, option=option: self.predict(option))
+            buttons.append(button)
+        self._asked.children = [question, _flow(buttons)]
+
+    def predict(self, choice: str) -> str:
+        """Answer the question asked first; reveals the picture and returns what is said."""
+        if self.prediction is None:
+            raise RuntimeError(f"{type(self).__name__}: asks for no prediction.")
+        verdict = self.prediction.verdict(choice)
+        self._reveal(verdict)
+        self.set(**self.prediction.after)
+        return verdict
+
+    def _reveal(self, verdict: str = "") -> None:
+        import ipywidgets as w
+
+        self.revealed = True
+        self._controls.layout.display = None
+        card = f'<div class="nn-card" role="status">{escape(verdict)}</div>' if verdict else ""
+        self._asked.children = [w.HTML(card)] if card else []
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """A copy of all settings, as plain data."""
+        return dict(self._settings)
+
+    @property
+    def status(self) -> str:
+        """The sentence below the picture."""
+        return self._said
+
+    def set(self, **settings: Any) -> None:
+        """Change settings; one redraw for all of them. Also passes the opening question."""
+        new = self.complete({**self._settings, **settings})
+        if not self.revealed:
+            self._reveal()
+        self._settings = new
+        self._redraw()
+
+    def drag(self, id: str, x: float, y: float) -> None:
+        """The mark ``id`` was dragged to (x, y) of the picture; an experiment with grips overrides this."""
+
+    def tune(self, numbers: Any) -> None:
+        """Fit controls to the numbers (a slider's range, a label); called inside a redraw."""
+
+    def moved(self, name: str) -> None:
+        """A learner moved the control ``name``; its new value is in the settings, the redraw comes next."""
+
+    # ------------------------------------------------------------ inside
+
+    def _moved(self, name: str, value: Any) -> None:
+        if self._quiet:
+            return
+        with self._shown():
+            self._settings[name] = self.controls[name].check(value)
+            self.moved(name)
+            self._draw()
+
+    def _message(self, _: Any, message: dict[str, Any], buffers: Any) -> None:
+        with self._shown():
+            if message.get("type") in ("press", "drag") and message.get("id") in self.grips:
+                self.drag(message["id"], *map(float, message["at"]))
+        self.view.count += 1  # the page waits for this before it sends the next position
+
+    def _redraw(self) -> None:
+        with self._shown():
+            self._draw()
+
+    def _draw(self) -> None:
+        """Compute, draw, say; the view changes in one message."""
+        before = {} if self.revealed or self.prediction is None else self.prediction.before
+        numbers = type(self).compute(self.complete({**self._settings, **before}))
+        scene, said = type(self).draw(numbers), type(self).say(numbers)
+        self.numbers, self._said = numbers, said
+        with self.silent():
+            self.tune(numbers)
+            for name, widget in self.widgets.items():
+                if widget.value != self._settings[name]:
+                    widget.value = self._settings[name]
+        tell = type(self).tell
+        with self.view.hold_sync():
+            self.view.picture, self.view.status, self.view.alt = scene.svg(), escape(said), said
+            self.view.below = tell(numbers) if tell and self.revealed else ""
+            self.view.count += 1
+        self._judge(numbers)
+
+    def _judge(self, numbers: Any) -> None:
+        if self.challenge is None or not self.revealed:
+            return
+        self.met = self.met or bool(self.challenge.met(numbers))
+        mark, more = (
+            ("\N{CHECK MARK} ", f" <b>Done.</b> {escape(self.challenge.praise)}")
+            if self.met
+            else ("", "")
+        )
+        text = f'<div class="nn-card nn-again">{mark}<b>Make it fail.</b> {escape(self.challenge.task)}{more}</div>'
+        if self._task.value != text:
+            self._task.value = text
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Widgets may be changed inside without counting as a learner's move."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
+
+    @contextmanager
+    def _shown(self) -> Iterator[None]:
+        """An exception inside appears below the picture, with its traceback; the picture keeps its last state."""
+        try:
+            yield
+        except Exception as error:
+            self.error, self._said = error, f"{type(error).__name__}: {error}"
+            lines = "".join(traceback.format_exception(error))
+            self._trouble.value = (
+                f'<div class="nn-error" role="alert">\N{BALLOT X} <b>{escape(type(error).__name__)}.</b> '
+                f"{escape(str(error))}<details><summary>Where</summary><pre>{escape(lines)}</pre></details></div>"
+            )
+            self.view.status = escape(self._said)
+        else:
+            self.error = None
+            if self._trouble.value:
+                self._trouble.value = ""
+
+    _said = ""
+
+    def __repr__(self) -> str:
+        return f"Run this cell to play: {self.title}"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        bundle = self.box._repr_mimebundle_()
+        data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
+        return {**data, "text/plain": repr(self)}
+
+
+def _flow(children: list[Any]) -> Any:
+    """Widgets side by side, on as many lines as the page is narrow."""
+    import ipywidgets as w
+
+    box = w.HBox(children, layout={"flex_flow": "row wrap", "align_items": "center"})
+    box.add_class("nn-controls")
+    return box

@@ -1,0 +1,155 @@
+"""The one piece of JavaScript of the course: a picture with a status line, a pointer and keys.
+
+``View`` is an anywidget. The picture is an SVG string, swapped whole; where pixels move, ``pixels`` (RGBA bytes) go
+straight to a canvas behind it. The status line is a live region that stays in the page, so that a screen reader
+hears each new sentence. A drag sends the next position only after the picture has answered the last one: a
+slow redraw drops stale positions instead of queueing them.
+"""
+
+from __future__ import annotations
+
+import anywidget
+import traitlets
+
+from .scene import COLORS
+
+__all__ = ["View"]
+
+_ESM = """
+function render({ model, el }) {
+  el.classList.add("nn-view");
+  const stage = document.createElement("div"); stage.className = "nn-stage";
+  const canvas = document.createElement("canvas"); canvas.className = "nn-canvas";
+  const art = document.createElement("div"); art.className = "nn-art";
+  const below = document.createElement("div"); below.className = "nn-below";
+  const status = document.createElement("div"); status.className = "nn-status";
+  status.setAttribute("role", "status"); status.setAttribute("aria-live", "polite");
+  stage.append(canvas, art); el.append(stage, below, status);
+  let waiting = false, next = null, grip = null;
+
+  const paint = () => {
+    art.innerHTML = model.get("picture");
+    const svg = art.querySelector("svg");
+    if (svg) {
+      svg.setAttribute("role", "img"); svg.setAttribute("aria-label", model.get("alt"));
+      stage.style.minWidth = Math.min(model.get("least"), svg.viewBox.baseVal.width) + "px";
+      stage.style.maxWidth = svg.viewBox.baseVal.width * 1.25 + "px";
+      for (const id of model.get("grips")) {
+        const mark = svg.querySelector(`[data-id="${CSS.escape(id)}"]`);
+        if (mark) mark.classList.add("nn-grip");
+      }
+    }
+  };
+  const pixels = () => {
+    const [w, h] = model.get("size"), data = model.get("pixels");
+    canvas.style.display = w && h && data ? "block" : "none";
+    if (!w || !h || !data || data.byteLength !== 4 * w * h) return;
+    canvas.width = w; canvas.height = h;
+    const bytes = new Uint8ClampedArray(data.buffer, data.byteOffset, data.byteLength);
+    canvas.getContext("2d").putImageData(new ImageData(bytes, w, h), 0, 0);
+  };
+  const place = () => {
+    const [x, y, w, h] = model.get("frame");
+    Object.assign(canvas.style, { left: x + "%", top: y + "%", width: w + "%", height: h + "%" });
+  };
+  const say = () => { if (status.innerHTML !== model.get("status")) status.innerHTML = model.get("status"); };
+  const more = () => { below.innerHTML = model.get("below"); };
+  const done = () => { waiting = false; el.dataset.frame = model.get("count"); flush(); };
+  const flush = () => { if (!waiting && next) { waiting = true; model.send(next); next = null; } };
+  const where = (event) => {
+    const box = art.querySelector("svg").getBoundingClientRect(), v = art.querySelector("svg").viewBox.baseVal;
+    return [(event.clientX - box.left) * v.width / box.width, (event.clientY - box.top) * v.height / box.height];
+  };
+
+  art.addEventListener("pointerdown", (event) => {
+    const mark = event.target.closest("[data-id]");
+    if (!mark || !model.get("grips").includes(mark.dataset.id)) return;
+    grip = mark.dataset.id; art.setPointerCapture(event.pointerId);
+    next = { type: "press", id: grip, at: where(event) }; flush(); event.preventDefault();
+  });
+  art.addEventListener("pointermove", (event) => {
+    if (grip !== null) { next = { type: "drag", id: grip, at: where(event) }; flush(); }
+  });
+  for (const kind of ["pointerup", "pointercancel"]) art.addEventListener(kind, () => { grip = null; });
+
+  model.on("change:picture change:alt change:grips", paint);
+  model.on("change:pixels change:size", pixels);
+  model.on("change:frame", place);
+  model.on("change:status", say);
+  model.on("change:below", more);
+  model.on("change:count", done);
+  paint(); place(); pixels(); more(); say(); el.dataset.frame = model.get("count");
+}
+export default { render };
+"""
+
+_THEME = "".join(f"--nn-{role}: {light};" for role, (light, _) in COLORS.items() if role != "none")
+_DARK = "".join(f"--nn-{role}: {dark};" for role, (_, dark) in COLORS.items() if role != "none")
+_CSS = (
+    ".nn-exp {" + _THEME + "--nn-paper: var(--jp-layout-color0, #FCFBF8);"
+    "color: var(--jp-content-font-color1, #1A1A1A); font-family: var(--jp-content-font-family, sans-serif);"
+    "max-width: 1100px; padding: 2px 4px; }"
+    '[data-jp-theme-light="false"] .nn-exp, .vscode-dark .nn-exp, [data-theme="dark"] .nn-exp {'
+    + _DARK
+    + "--nn-paper: var(--jp-layout-color0, #1B1B1B); }"
+    """
+.nn-exp .widget-html-content, .nn-exp .jupyter-widgets { overflow: visible; }
+.nn-exp h3.nn-title { font-size: 1.2em; font-weight: 600; margin: 0.2em 0; }
+.nn-exp p { margin: 0.25em 0; line-height: 1.4; white-space: normal; }
+.nn-exp .widget-html-content, .nn-exp .widget-html { height: auto; white-space: normal; line-height: 1.4; }
+.nn-exp .nn-controls { display: flex; flex-flow: row wrap; gap: 2px 18px; align-items: center; }
+.nn-exp .nn-controls > * { max-width: 100%; }
+.nn-exp .nn-card { border-left: 4px solid var(--nn-blue); padding: 4px 10px; margin: 4px 0;
+  background: var(--jp-layout-color2, #EEE); }
+.nn-exp .nn-card.nn-again { border-left-style: double; }
+.nn-exp .nn-error { border-left: 4px solid var(--nn-red); padding: 4px 10px; margin: 4px 0; }
+.nn-exp .nn-error pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.85em; color: inherit; }
+.nn-view { overflow-x: auto; }
+.nn-stage { position: relative; width: 100%; }
+.nn-art svg { display: block; width: 100%; height: auto; position: relative;
+  font-family: var(--jp-content-font-family, sans-serif); font-variant-numeric: tabular-nums; }
+.nn-canvas { position: absolute; image-rendering: pixelated; display: none; }
+.nn-grip { cursor: grab; touch-action: none; }
+.nn-status { font-size: 1.05em; line-height: 1.4; padding: 4px 2px; min-height: 1.4em; }
+.nn-below table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 4px 0; }
+.nn-below th, .nn-below td { padding: 2px 10px; text-align: right; border-bottom: 1px solid var(--nn-grid); }
+.nn-below th:first-child, .nn-below td:first-child { text-align: left; }
+.nn-below tr.nn-now { background: var(--nn-glow); font-weight: 600; }
+.nn-below tr.nn-bad td:last-child { color: var(--nn-red); font-weight: 700; }
+.nn-exp button:focus-visible, .nn-exp input:focus-visible, .nn-exp select:focus-visible,
+.nn-exp .noUi-handle:focus-visible, .nn-exp .noUi-handle:focus {
+  outline: 3px solid var(--nn-blue) !important; outline-offset: 1px; }
+@media (prefers-reduced-motion: reduce) { .nn-exp * { transition: none !important; animation: none !important; } }
+@media (max-width: 600px) {
+  .nn-exp .widget-inline-hbox:not(.widget-slider) { flex-wrap: wrap; height: auto; }
+  .nn-exp .widget-slider .widget-label { white-space: nowrap; overflow: visible; }
+  .nn-exp .widget-slider { width: 98% !important; }
+}
+"""
+)
+
+
+class View(anywidget.AnyWidget):
+    """A picture (SVG, or pixels behind it), what stands below it, and its status line.
+
+    ``pixels`` are RGBA bytes of ``size`` (width, height), drawn at ``frame`` (left, top, width, height in percent of
+    the picture). ``grips`` are the ids of marks that can be dragged; a drag arrives as the message
+    ``{"type": "press" or "drag", "id": ..., "at": [x, y]}`` in the picture's own coordinates.
+    """
+
+    _esm = _ESM
+    _css = _CSS
+    picture = traitlets.Unicode("").tag(sync=True)
+    alt = traitlets.Unicode("").tag(sync=True)
+    status = traitlets.Unicode("").tag(sync=True)
+    below = traitlets.Unicode("").tag(sync=True)
+    least = traitlets.Int(320).tag(
+        sync=True
+    )  # pixels: a narrower page scrolls the picture instead of shrinking it
+    grips = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    pixels = traitlets.Bytes(b"").tag(sync=True)
+    size = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, 0)).tag(sync=True)
+    frame = traitlets.List(traitlets.Float(), default_value=[0.0, 0.0, 100.0, 100.0]).tag(sync=True)
+    count = traitlets.Int(0).tag(
+        sync=True
+    )  # pictures drawn: the page answers a drag, a test measures, by it
