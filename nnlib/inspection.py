@@ -83,7 +83,7 @@ def graph(output: Tensor, names: Mapping[str, Tensor] | None = None, gradients: 
             totals[id(value)] = upstream
             for nth, (_, share) in enumerate(shares):
                 flows[id(value), nth] = share
-    result, number = Graph(), {}
+    result, number = Graph(), dict[int, int]()
     for value in _in_order(output):
         node = value.node
         name = called.get(id(value))
@@ -92,18 +92,20 @@ def graph(output: Tensor, names: Mapping[str, Tensor] | None = None, gradients: 
             kind = "leaf"
         else:
             kind, label = "op", node.op
-        number[id(value)] = len(result.nodes)
         arguments = [] if node is None else _arguments(node)
-        for index, argument in enumerate(arguments):
-            if id(argument) not in number:  # a plain number or array in the expression
-                number[id(argument)] = len(result.nodes)
+        sources = []
+        for argument in arguments:
+            if not isinstance(argument, Tensor):  # a plain number or array in the expression: a leaf for each use
                 data = np.asarray(argument)
                 result.nodes.append(GraphNode(len(result.nodes), "leaf", _short(data), None, data.shape, data))
-                number[id(value)] = len(result.nodes)
-        for index, argument in enumerate(arguments):
+                sources.append(len(result.nodes) - 1)
+            else:
+                sources.append(number[id(argument)])
+        number[id(value)] = len(result.nodes)
+        for index, source in enumerate(sources):
             nth = _edge_number(node, arguments, index)
             share = flows.get((id(value), nth)) if nth is not None else None
-            result.edges.append(GraphEdge(number[id(argument)], number[id(value)], index, share))
+            result.edges.append(GraphEdge(source, number[id(value)], index, share))
         grad = totals.get(id(value))
         result.nodes.append(
             GraphNode(number[id(value)], kind, label, name, value.shape, value.data, grad, value.requires_grad)
@@ -142,7 +144,7 @@ def _arguments(node: autograd.Node) -> list[Any]:
     return list(node.inputs)
 
 
-def _edge_number(node: autograd.Node, arguments: list[Any], index: int) -> int | None:
+def _edge_number(node: Any, arguments: list[Any], index: int) -> int | None:
     """Which edge of the node belongs to argument ``index`` (an argument may occur twice)."""
     argument = arguments[index]
     mine = [n for n, (source, _) in enumerate(node.edges or []) if source is argument]
