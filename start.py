@@ -141,13 +141,13 @@ def check(stamp):
         version = subprocess.check_output(ask, env=ENV, stderr=subprocess.DEVNULL, text=True).strip()
     except (OSError, subprocess.CalledProcessError):
         version = None
-    fix = "Make it anew: %s start.py --fresh" % ("py" if WINDOWS else "python3")
+    anew = ("py" if WINDOWS else "python3") + " start.py --fresh"
     if version is None:
-        raise Problem(".venv is broken: its Python or its pip does not start. " + fix)
+        raise Problem(".venv is broken: its Python or its pip does not start. Make it anew: " + anew)
     if version != THIS:
-        raise Problem(".venv is for Python %s, and this is %s. Start with that one. Or: %s" % (version, THIS, fix))
+        raise Problem(".venv is for Python %s, and this is %s. Start with %s, or: %s" % (version, THIS, version, anew))
     if stamp.get("path", ROOT) != ROOT:
-        raise Problem(".venv was made in %s and cannot be moved. %s" % (stamp["path"], fix))
+        raise Problem(".venv was made in %s and cannot be moved. Make it anew: %s" % (stamp["path"], anew))
 
 
 def environment(extras, fresh=False):
