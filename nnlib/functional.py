@@ -72,7 +72,7 @@ def gelu(input: Array, approximate: str = "none"):
         slope = 0.5 * (1 + bent) + 0.5 * x * (1 - bent * bent) * scale * (1 + 3 * 0.044715 * x * x)
         return 0.5 * x * (1 + bent), lambda g: g * slope
     if approximate != "none":
-        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}.")
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}. Use approximate='tanh'.")
     below = 0.5 * (1 + _erf(x / math.sqrt(2)))
     density = xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
     return x * below, lambda g: g * (below + x * density)
@@ -131,7 +131,9 @@ def maxout(input: Tensor, pieces: int) -> Tensor:
     >>> F.maxout(nn.tensor([[1.0, 5.0, 3.0, 2.0]]), 2).tolist()
     [[5.0, 3.0]]
     """
-    if pieces < 1 or input.shape[-1] % pieces:
+    if pieces < 1:
+        raise ValueError(f"maxout: pieces must be an integer >= 1, got {pieces}. Use pieces=2.")
+    if input.shape[-1] % pieces:
         raise ValueError(
             f"maxout: the last axis of {input.shape} must be a multiple of pieces={pieces}. "
             f"Use Linear(in, out * {pieces}) before it."
@@ -150,7 +152,7 @@ def _erf(x: Array) -> Array:
 
 
 @op
-def softmax(input: Array, dim: int):
+def softmax(input: Array, dim: int | None = None):
     """p = eˣ/Σeˣ along ``dim``.  ∂x = p·(g − Σ g·p).  PyTorch: ``F.softmax``.
 
     >>> F.softmax(nn.tensor([0.0, 0.0]), dim=0).tolist()
@@ -164,7 +166,7 @@ def softmax(input: Array, dim: int):
 
 
 @op
-def log_softmax(input: Array, dim: int):
+def log_softmax(input: Array, dim: int | None = None):
     """x − ln Σeˣ along ``dim``, without overflow.  ∂x = g − softmax(x)·Σg.  PyTorch: ``F.log_softmax``.
 
     >>> F.log_softmax(nn.tensor([1000.0, 0.0]), dim=0).tolist()
@@ -203,7 +205,10 @@ def linear(input: Array, weight: Array, bias: Array = None):
             f"got {x.shape}. Use {hint}."
         )
     if b is not None and b.shape != w.shape[:1]:
-        raise ValueError(f"linear: weight {w.shape} needs a bias of shape {w.shape[:1]}, got {b.shape}.")
+        raise ValueError(
+            f"linear: weight {w.shape} needs a bias of shape {w.shape[:1]}, one number per output, got {b.shape}. "
+            f"Use nn.zeros{w.shape[:1]}."
+        )
     out = x @ w.T
     if b is not None:
         out += b
@@ -224,6 +229,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     >>> F.one_hot(nn.tensor([0, 2])).tolist()
     [[1, 0, 0], [0, 0, 1]]
     """
+    _check_tensor("one_hot", "input", input)
     index = input._data
     classes = int(index.max()) + 1 if num_classes == -1 else num_classes
     _check_classes("one_hot", index, classes)
@@ -236,6 +242,11 @@ def _dropout(input: Array, mask: Any):
     return input * mask, lambda g: g * mask
 
 
+def _check_probability(name: str, p: Any) -> None:
+    if isinstance(p, (bool, str)) or not hasattr(p, "__float__") or not 0 <= p <= 1:
+        raise ValueError(f"{name}: p is a probability in 0…1, got {p!r}. Use p=0.5 to drop half.")
+
+
 def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """Zero each element with probability p and scale the rest by 1/(1 − p).  PyTorch: ``F.dropout``.
 
@@ -244,8 +255,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     >>> F.dropout(nn.ones(3), p=1.0).tolist(), F.dropout(nn.ones(3), training=False).tolist()
     ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0])
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p is a probability in 0…1, got {p}. Use p=0.5 to drop half.")
+    _check_probability("dropout", p)
     if not training or p == 0:
         return input
     keep = rng().random(input.shape) >= p
@@ -256,12 +266,14 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 # ---------------------------------------------------------------------------------------------- normalisation
 
 
-def _standardise(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array, Array, Any]:
+def _standardise(name: str, x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array, Array, Any]:
     """x̂ = (x − μ)/σ with μ and σ² = mean (x − μ)² + eps over ``axes``; also μ, σ² − eps, and the gradient.
 
     μ and σ depend on every x, so a gradient g of x̂ loses its mean and its component along x̂:
     ∂x = (g − mean g − x̂·mean(g·x̂))/σ.
     """
+    if not eps >= 0:
+        raise ValueError(f"{name}: eps must be >= 0, got {eps}. Use 1e-5.")
     mean = x.mean(axes, keepdims=True)
     centred = x - mean
     var = (centred * centred).mean(axes, keepdims=True)
@@ -298,7 +310,7 @@ def batch_norm(
 ):
     """(x − μ)/√(σ² + eps)·weight + bias per channel of x (N, C) or (N, C, …).  PyTorch: ``F.batch_norm``.
 
-    With ``training`` (or without running statistics) μ and σ² are those of the batch, σ² the biased variance, and the
+    With ``training`` μ and σ² are those of the batch, σ² the biased variance, and the
     running ones (arrays (C,), changed in place) move ``momentum`` of the way to them, with the unbiased variance.
     Otherwise the running ones are used, as constants.  Source: Ioffe & Szegedy 2015.
 
@@ -312,13 +324,17 @@ def batch_norm(
     _check_statistics("batch_norm", x.shape[1], running_mean, running_var, weight, bias)
     axes, n = (0, *range(2, x.ndim)), x.size // max(x.shape[1], 1)
     per_channel = (1, -1, *[1] * (x.ndim - 2))
-    if training or running_mean is None:
-        if training and n < 2:
+    if not training and (running_mean is None or running_var is None):
+        raise ValueError("batch_norm: needs running_mean and running_var, or training=True, got None. Give it either.")
+    if momentum is not None and not 0 <= momentum <= 1:
+        raise ValueError(f"batch_norm: momentum must lie in 0…1, got {momentum}. Use 0.1.")
+    if training:
+        if n < 2:
             raise ValueError(
                 f"batch_norm: one value per channel ({x.shape}) has no variance. Use a larger batch, or model.eval()."
             )
-        hat, mean, var, grad_hat = _standardise(x, axes, eps)
-        if training and running_mean is not None:
+        hat, mean, var, grad_hat = _standardise("batch_norm", x, axes, eps)
+        if running_mean is not None:
             running_mean += momentum * (mean.reshape(-1) - running_mean)
             running_var += momentum * (var.reshape(-1) * (n / (n - 1)) - running_var)
     else:
@@ -363,7 +379,7 @@ def layer_norm(input: Array, normalized_shape: Any, weight: Array = None, bias: 
     for what, array in (("weight", weight), ("bias", bias)):
         if array is not None and array.shape != shape:
             raise ValueError(f"layer_norm: {what} must have shape {shape}, got {array.shape}. Reshape it.")
-    hat, _, _, grad_hat = _standardise(x, tuple(range(x.ndim - len(shape), x.ndim)), eps)
+    hat, _, _, grad_hat = _standardise("layer_norm", x, tuple(range(x.ndim - len(shape), x.ndim)), eps)
     return _affine(hat, weight, bias, grad_hat)
 
 
@@ -384,7 +400,7 @@ def group_norm(input: Array, num_groups: int, weight: Array = None, bias: Array 
     _check_statistics("group_norm", x.shape[1], None, None, weight, bias)
     split = (x.shape[0], num_groups, x.shape[1] // num_groups, *x.shape[2:])
     per_channel = (1, -1, *[1] * (x.ndim - 2))
-    hat, _, _, grad_hat = _standardise(x.reshape(split), tuple(range(2, x.ndim + 1)), eps)
+    hat, _, _, grad_hat = _standardise("group_norm", x.reshape(split), tuple(range(2, x.ndim + 1)), eps)
     w, b = (None if v is None else v.reshape(per_channel) for v in (weight, bias))
     out, grad_x, grad_weight, grad_bias = _affine(
         hat.reshape(x.shape), w, b, lambda g: grad_hat(g.reshape(split)).reshape(x.shape)
@@ -396,18 +412,27 @@ def group_norm(input: Array, num_groups: int, weight: Array = None, bias: Array 
 
 
 def _reduce(values: Tensor, reduction: str, name: str) -> Tensor:
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}.")
+    _check_reduction(name, reduction)
     return values if reduction == "none" else values.mean() if reduction == "mean" else values.sum()
 
 
-def _check_same_shape(name: str, input: Tensor, target: Any) -> None:
-    if not isinstance(target, Tensor):
-        raise TypeError(f"{name}: target must be a Tensor, got {type(target).__name__}. Use nn.tensor(target).")
+def _check_reduction(name: str, reduction: str, *more: str) -> None:
+    if reduction not in ("mean", "sum", "none", *more):
+        raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}. Use reduction='mean'.")
+
+
+def _check_tensor(name: str, what: str, value: Any) -> None:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name}: {what} must be a Tensor, got {type(value).__name__}. Use nn.tensor({what}).")
+
+
+def _check_same_shape(name: str, input: Any, target: Any) -> None:
+    _check_tensor(name, "input", input)
+    _check_tensor(name, "target", target)
     if input.shape != target.shape:
-        fix = "Make the shapes equal."
+        fix = "Check which examples they belong to."
         if input.numel() == target.numel():
-            fix = f"Use target.reshape{target.shape and input.shape} or input.squeeze()."
+            fix = f"Use target.reshape({', '.join(map(str, input.shape))}) or input.squeeze()."
         raise ValueError(
             f"{name}: input {input.shape} and target {target.shape} differ; broadcasting would compare every pair. {fix}"
         )
@@ -467,10 +492,14 @@ def cross_entropy(
     >>> f"{F.cross_entropy(nn.tensor([[1.0, 2.0, 3.0]]), nn.tensor([0])).item():.4f}"
     '2.4076'
     """
-    if not isinstance(target, Tensor):
-        raise TypeError(f"cross_entropy: target must be a Tensor, got {type(target).__name__}. Use nn.tensor(target).")
+    _check_tensor("cross_entropy", "input", input)
+    _check_tensor("cross_entropy", "target", target)
+    _check_reduction("cross_entropy", reduction)
+    if input.dtype.kind != "f":
+        raise TypeError(f"cross_entropy: input must hold floating-point logits, got {input.dtype}. Use input.float().")
     if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing must lie in 0…1, got {label_smoothing}.")
+        raise ValueError(f"cross_entropy: label_smoothing must lie in 0…1, got {label_smoothing}. Use 0.1.")
+    _check_weight("cross_entropy", input, weight)
     if target.dtype.kind == "f":
         return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
     if label_smoothing:
@@ -507,18 +536,30 @@ def _cross_entropy(input: Array, target: Any, ignore_index: int):
     return loss, grad
 
 
+def _check_weight(name: str, input: Tensor, weight: Any) -> None:
+    classes = input.shape[min(1, input.ndim - 1) :][:1]
+    if weight is not None and weight.shape != classes:
+        raise ValueError(
+            f"{name}: weight must hold one number per class, shape {classes}, got {weight.shape}. Use nn.ones{classes}."
+        )
+
+
 def _check_target(name: str, z: Any, y: Any, ignore_index: int | None) -> None:
     expected = z.shape[:1] + z.shape[2:] if z.ndim > 1 else ()
     if not z.ndim or y.shape != expected:
         raise ValueError(
-            f"{name}: input {z.shape} expects target of shape {expected} (a class index per example), got {y.shape}. "
-            "Use target.reshape(-1) or argmax of one-hot rows."
+            f"{name}: input {z.shape} expects target of shape {expected} (a class index per example), got {y.shape}. Use "
+            + ("target.argmax(1) of one-hot rows." if y.shape == z.shape else "target.reshape(-1).")
         )
     _check_classes(name, y, z.shape[1] if z.ndim > 1 else z.shape[0], ignore_index)
 
 
 def _cross_entropy_probabilities(input: Tensor, target: Tensor, weight: Any, reduction: str, smoothing: float) -> Tensor:
-    _check_same_shape("cross_entropy", input, target)
+    if input.shape != target.shape:
+        raise ValueError(
+            f"cross_entropy: a floating-point target holds probabilities in the shape of the input {input.shape}, got "
+            f"{target.shape}. Use target.long() for class indices."
+        )
     dim = 1 if input.ndim > 1 else 0
     if smoothing:
         target = target * (1 - smoothing) + smoothing / input.shape[dim]
@@ -556,7 +597,11 @@ def nll_loss(
     >>> F.nll_loss(nn.tensor([[-1.0, -2.0]]), nn.tensor([1])).item()
     2.0
     """
+    _check_tensor("nll_loss", "input", input)
+    _check_tensor("nll_loss", "target", target)
+    _check_reduction("nll_loss", reduction)
     _check_target("nll_loss", input._data, target._data, ignore_index)
+    _check_weight("nll_loss", input, weight)
     y = target.data
     counted = y != ignore_index
     safe = np.where(counted, y, 0) if get_array_module(y) is np else get_array_module(y).where(counted, y, 0)
@@ -587,6 +632,15 @@ def _bce_with_logits(input: Array, target: Array, weight: Any, pos_weight: Any):
     return w * (pw * t * on + (1 - t) * off), grad_z, lambda g: unbroadcast(g * w * (pw * on - off), t)
 
 
+def _check_chances(name: str, target: Tensor) -> None:
+    t = target._data
+    if (t < 0).any() or (t > 1).any():
+        raise ValueError(
+            f"{name}: target must hold labels or probabilities in 0…1, got {t.min():g}…{t.max():g}. "
+            "Use (target > 0).float() for labels −1 and +1."
+        )
+
+
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -602,6 +656,7 @@ def binary_cross_entropy_with_logits(
     '0.6931'
     """
     _check_same_shape("binary_cross_entropy_with_logits", input, target)
+    _check_chances("binary_cross_entropy_with_logits", target)
     losses = _bce_with_logits(input, target.to(input.dtype), weight, pos_weight)
     return _reduce(losses, reduction, "binary_cross_entropy_with_logits")
 
@@ -615,6 +670,7 @@ def binary_cross_entropy(
     '0.6931'
     """
     _check_same_shape("binary_cross_entropy", input, target)
+    _check_chances("binary_cross_entropy", target)
     p = input._data
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError(
@@ -634,7 +690,10 @@ def hinge_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: st
     """
     _check_same_shape("hinge_loss", input, target)
     if not ((target._data == 1) | (target._data == -1)).all():
-        raise ValueError("hinge_loss: target must hold labels −1 and +1. Use 2 * target - 1 for labels 0 and 1.")
+        raise ValueError(
+            f"hinge_loss: target must hold labels −1 and +1, got {target._data.min():g}…{target._data.max():g}. "
+            "Use 2 * target - 1 for labels 0 and 1."
+        )
     return _reduce(relu(margin - target.to(input.dtype) * input), reduction, "hinge_loss")
 
 
@@ -644,6 +703,8 @@ def multi_margin_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduct
     >>> F.multi_margin_loss(nn.tensor([[1.0, 0.5]]), nn.tensor([0])).item()
     0.25
     """
+    _check_tensor("multi_margin_loss", "input", input)
+    _check_tensor("multi_margin_loss", "target", target)
     _check_target("multi_margin_loss", input._data, target._data, None)
     index = target.unsqueeze(1)
     gaps = relu(margin - input.gather(1, index) + input)

@@ -22,7 +22,8 @@ __all__ = [
 def _check_size(layer: str, **sizes: int) -> None:
     for name, value in sizes.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{layer}: {name} must be an integer >= 1, got {value!r}.")
+            fix = max(1, int(value)) if isinstance(value, (int, float)) else 1
+            raise ValueError(f"{layer}: {name} must be an integer >= 1, got {value!r}. Use {name}={fix}.")
 
 
 class Linear(Module):
@@ -111,8 +112,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p is a probability in 0…1, got {p}. Use p=0.5 to drop half.")
+        F._check_probability("Dropout", p)
         self.p = p
 
     def forward(self, input: Tensor) -> Tensor:
@@ -141,7 +141,10 @@ def _activation(name: str, function: Any, **defaults: Any) -> type[Module]:
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             unknown = [key for key in kwargs if key not in defaults]
             if unknown or len(args) > len(defaults):
-                raise TypeError(f"{name}: takes {', '.join(defaults) or 'no settings'}; got {unknown or args}.")
+                raise TypeError(
+                    f"{name}: takes {', '.join(defaults) or 'no settings'}; got {unknown or args}. "
+                    f"Use nn.{name}({', '.join(f'{key}={value}' for key, value in defaults.items())})."
+                )
             super().__init__(**{**defaults, **dict(zip(defaults, args)), **kwargs})
 
         def forward(self, input: Tensor) -> Tensor:
@@ -363,6 +366,7 @@ class BatchNorm1d(Module):
     """
 
     _ndims: tuple[int, ...] = (2, 3)
+    _expects, _other = "2 or 3 axes (N, C) or (N, C, L)", "nn.BatchNorm2d for images"
 
     def __init__(
         self,
@@ -386,14 +390,13 @@ class BatchNorm1d(Module):
         """Same shape in and out."""
         name = type(self).__name__
         if input.ndim not in self._ndims:
-            raise ValueError(f"{name}: expects input with {self._ndims} axes, got {input.shape}. Reshape it.")
-        momentum = self.momentum
+            raise ValueError(f"{name}: expects input with {self._expects}, got {input.shape}. Use {self._other}.")
+        momentum, statistics = self.momentum, (self.running_mean, self.running_var)
         if self.training and self.track_running_stats:
             self.num_batches_tracked += 1
             momentum = 1 / int(self.num_batches_tracked) if momentum is None else momentum
-        return F.batch_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias, self.training, momentum, self.eps
-        )
+        from_batch = self.training or self.running_mean is None
+        return F.batch_norm(input, *statistics, self.weight, self.bias, from_batch, momentum, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}"
@@ -407,6 +410,7 @@ class BatchNorm2d(BatchNorm1d):
     """
 
     _ndims = (4,)
+    _expects, _other = "4 axes (N, C, H, W)", "nn.BatchNorm1d for (N, C) and (N, C, L)"
 
 
 class LayerNorm(Module):
@@ -584,12 +588,15 @@ class RNN(Module):
         x, last = input.transpose(0, 1) if swap else input, []
         if not len(x):
             raise ValueError(f"RNN: expects at least one time step, got {input.shape}. Drop empty sequences.")
+        state = (self.num_layers, *x.shape[1:-1], self.hidden_size)
+        if hx is not None and hx.shape != state:
+            raise ValueError(f"RNN: hx must have shape {state}, got {hx.shape}. Use nn.zeros{state}.")
         act = F.tanh if self.nonlinearity == "tanh" else F.relu
         for layer in range(self.num_layers):
             w_ih, w_hh, b_ih, b_hh = (
                 getattr(self, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             )
-            h = zeros(*x.shape[1:-1], self.hidden_size, dtype=w_hh.dtype) if hx is None else hx[layer]
+            h = zeros(*state[1:], dtype=w_hh.dtype) if hx is None else hx[layer]
             steps = []
             for from_input in F.linear(x, w_ih, b_ih):  # W_ih x_t for all t at once: it does not wait for h
                 h = act(from_input + F.linear(h, w_hh, b_hh))
