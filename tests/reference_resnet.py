@@ -73,3 +73,11 @@ class ResNet(nn.Module):
         for i in range(1, self.stages + 1):
             x = getattr(self, f"layer{i}")(x)
         return self.fc(torch.flatten(F.adaptive_avg_pool2d(x, 1), 1))
+
+
+def resnet20() -> ResNet:
+    return ResNet([3, 3, 3], classes=10, widths=(16, 32, 64), cifar=True, projection=False)
+
+
+def resnet18() -> ResNet:
+    return ResNet([2, 2, 2, 2])

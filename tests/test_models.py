@@ -41,9 +41,9 @@ def torch_lenet(torch: Any) -> Any:
 
 
 def torch_resnet20(torch: Any) -> Any:
-    from tests.reference_resnet import ResNet
+    from tests.reference_resnet import resnet20
 
-    return ResNet([3, 3, 3], classes=10, widths=(16, 32, 64), cifar=True, projection=False)
+    return resnet20()
 
 
 def torch_mlp(torch: Any) -> Any:
