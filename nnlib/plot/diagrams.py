@@ -77,12 +77,12 @@ def network(
     shown = [_visible(size, most) for size in sizes]
     told = [[str(t) if isinstance(t, str) else brief(t, digits) for t in (ls or [])] for ls in labels]
     widest = max((text_width(minus(t), 12) for ts in told for t in ts), default=0.0)
-    radius = max(RADIUS, widest / 2 + 0.06)
+    radius = max(RADIUS, widest / 2 + 0.09)
     written = bool(tables) and (numbers or any(t.dtype.kind in "US" for t in tables)) and max(sizes) <= most
     pitch, shares = _spacing(
         [len(s) for s in shown], tables if written else [], radius, 0.24 if biases is not None else 0.0
     )
-    across = 2.3 if written else 1.5
+    across = 2.3 if written else 1.2 if max(len(s) for s in shown) <= 4 else 1.5
     tall = max(len(s) for s in shown) * pitch
     margin = radius + 0.2
     width = across * (len(sizes) - 1) + 2 * margin

@@ -116,11 +116,7 @@ def decision_surface(
             evaluate(model, given).reshape(len(given), -1) if callable(model) else _nearest(field, xs, ys, given)
         )
         chosen = answer.argmax(1) if classes > 1 else (answer[:, 0] > cut).astype(int)
-        kinds = np.unique(array(labels, None))
-        numbers = (
-            np.searchsorted(kinds, array(labels, None).ravel()) if classes == 1 else array(labels, np.int64).ravel()
-        )
-        right = int((chosen == numbers).sum())
+        right = int((chosen == (_binary(labels) if classes == 1 else array(labels, np.int64).ravel())).sum())
 
     def draw(figure: Any) -> None:
         ax = style.axes(figure)
@@ -165,6 +161,15 @@ def decision_surface(
         share = float((field.argmax(-1) == 1).mean() if classes > 1 else (field[..., 0] > cut).mean())
         text += f" Above the boundary: {number(100 * share, 2)} % of the square."
     return Picture(draw, (6.2, 4.6), text)
+
+
+def _binary(labels: Any) -> np.ndarray:
+    """0 or 1 for each label: labels 0/1, -1/1 and booleans mean what they say, of others the larger is 1."""
+    labels = array(labels, None).ravel()
+    kinds = np.unique(labels)
+    if np.isin(kinds, (-1, 0, 1)).all():
+        return (labels > 0).astype(int)
+    return np.searchsorted(kinds, labels)
 
 
 def _tick(value: float, position: Any = None) -> str:
