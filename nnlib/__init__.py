@@ -7,6 +7,7 @@
 from . import (
     autograd,
     core,
+    cuda,
     data,
     distributions,
     functional,

@@ -18,7 +18,7 @@ LIBRARY = ROOT / "nnlib"
 
 # Each file imports only those before it. This is the one place where the order is written down.
 RANKS = [
-    "device", "autograd", "core", "conv", "functional", "distributions", "module", "init", "layers", "losses",
+    "device", "cuda", "autograd", "core", "conv", "functional", "distributions", "module", "init", "layers", "losses",
     "lr_scheduler", "optim", "utils", "download", "data", "models", "serialization", "inspection", "testing",
     "training", "plot", "widgets", "course",
 ]  # fmt: skip
