@@ -115,10 +115,12 @@ def test_show_in_a_notebook_displays_once_and_prints(monkeypatch, capsys):
     display = pytest.importorskip("IPython.display")
     shown = []
     monkeypatch.setattr(style, "_shell", lambda: type("Shell", (), {"kernel": 1})())
-    monkeypatch.setattr(display, "display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr(display, "display", lambda data, metadata, raw: shown.append((data, metadata)))
     plot.bars({"a": 1}).show()
-    assert [sorted(data) for data in shown] == [["image/png", "text/plain"]]
-    assert shown[0]["text/plain"] == "(picture)"  # strict nbval compares it
+    [(data, metadata)] = shown
+    assert sorted(data) == ["image/png", "text/plain"]
+    assert data["text/plain"] == "(picture)"  # strict nbval compares it
+    assert metadata == {"image/png": {"alt": "Bars: a 1."}}
     assert capsys.readouterr().out == "Bars: a 1.\n"
 
 
