@@ -140,7 +140,7 @@ class Picture:
             from IPython.display import display
 
             # The text stands where no picture can; it says no size, for strict nbval compares it.
-            # nbconvert's pages take the alt text from the metadata; JupyterLab shows none, hence the printed sentence.
+            # Some viewers take an alt text from the metadata, JupyterLab does not: hence the printed sentence.
             data = {"image/png": self.png(), "text/plain": "(picture)"}
             display(data, metadata={"image/png": {"alt": self.text}}, raw=True)
         try:
