@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from . import autograd
+from . import autograd, cuda
 from .autograd import Node, _mode
 from .device import get_array_module, rng
 
@@ -262,6 +262,8 @@ class Tensor:
         return int(self.item())
 
     def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeError(f"index: only integer tensors can index a list, got {self.dtype}. Use t.long().")
         return operator.index(self.item())
 
     def __format__(self, spec: str) -> str:
@@ -283,7 +285,17 @@ class Tensor:
                 "or nn.no_grad() if you mean to change the values without a gradient."
             )
         array = self.data
-        compute(array, other._data if isinstance(other, Tensor) else other)
+        value = other._data if isinstance(other, Tensor) else other
+        try:
+            compute(array, value)
+        except (ValueError, TypeError) as error:  # of the wrong shape, or of a dtype that loses something
+            came = f"{value.dtype} of shape {value.shape}" if hasattr(value, "dtype") else repr(value)
+            known = f"{name}: {came} does not fit into {array.dtype} of shape {array.shape}."
+            if isinstance(error, TypeError):
+                raise TypeError(f"{known} Use {fix}.") from None
+            raise ValueError(f"{known} Use a value of that shape, or one that broadcasts to it.") from None
+        except IndexError as error:
+            raise IndexError(f"{name}: {error}; the tensor has shape {array.shape}.") from None
         origin = self._origin and self._origin()
         for changed in (self, origin) if origin is not None else (self,):
             changed.version = autograd.now()
@@ -314,8 +326,9 @@ class Tensor:
         if isinstance(target, Tensor):
             return self.to(target.device).to(target.dtype)
         if isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda"):
-            return self if target == self.device else _to_device(self, target)
-        return cast(self, np.dtype(target))
+            place = "cuda:0" if target == "cuda" else target
+            return self if place == self.device else _move(self, place)
+        return cast(self, _checked_dtype("to", target))
 
     def cpu(self) -> Tensor:
         """The tensor on the host."""
@@ -325,10 +338,13 @@ class Tensor:
 _quiet_backward = np.errstate(all="ignore")(autograd.backward)
 
 
-def _to_device(t: Tensor, target: str) -> Tensor:
-    raise RuntimeError(
-        f"to: device {target!r} needs a GPU with CuPy, and none is available here. Stay on 'cpu'."
-    )
+def _checked_dtype(name: str, dtype: Any) -> Any:
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise TypeError(
+            f"{name}: expected a dtype, or a device ('cpu', 'cuda'), got {dtype!r}. Use nn.float32."
+        ) from None
 
 
 def _check_differentiable(name: str, data: Any) -> None:
@@ -458,10 +474,11 @@ def _check_arguments(name: str, names: Any, kinds: Any, raw: list[Any], same_dty
             if hasattr(value, "dtype"):
                 arrays.append(value)
             elif not isinstance(value, _PLAIN) or kinds[i] == 2:
-                raise TypeError(
-                    f"{name}: {names[i]} must be a Tensor, got {type(value).__name__}. Use nn.tensor({names[i]})."
-                )
+                what = f"{names[i]} must hold Tensors" if kinds[i] == 2 else f"{names[i]} must be a Tensor"
+                raise TypeError(f"{name}: {what}, got {type(value).__name__}. Use nn.tensor({names[i]}).")
     if not arrays:
+        if raw and kinds[0] == 2:
+            raise ValueError(f"{name}: {names[0]} must hold at least one Tensor, got {raw[0]}. Check the list.")
         kind = type(raw[0]).__name__ if raw else "nothing"
         raise TypeError(f"{name}: {names[0]} must be a Tensor, got {kind}. Use nn.tensor({names[0]}).")
     dtypes = {a.dtype for a in arrays}
@@ -543,6 +560,8 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     """
     if type(data) is float and dtype is None and device is None:
         return Tensor(_default_dtype.type(data), requires_grad)
+    if dtype is not None:
+        dtype = _checked_dtype("tensor", dtype)
     if isinstance(data, Tensor):
         data = data.detach()._data
     elif isinstance(data, (list, tuple)) and builtins.any(isinstance(row, Tensor) for row in data):
@@ -550,15 +569,17 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     try:
         array = get_array_module(data).array(data, dtype=dtype)
     except ValueError as error:
-        raise ValueError(f"tensor: rows must have equal lengths ({error}). Pad the shorter rows.") from None
+        lengths = [len(row) if hasattr(row, "__len__") else 1 for row in data] if hasattr(data, "__len__") else error
+        raise ValueError(f"tensor: rows must have equal lengths, got {lengths}. Pad the shorter rows.") from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"tensor: elements must be numbers, got {array.dtype}. Convert them first.")
+        raise TypeError(f"tensor: elements must be numbers, got {array.dtype}: {data!r:.40}. Use float(...) on each.")
     if dtype is None and array.dtype == float64 and not hasattr(data, "dtype"):
         array = array.astype(_default_dtype)
     if requires_grad:
         _check_differentiable("tensor", array)
-    result = Tensor(array if array.ndim else array[()], requires_grad)
-    return result if device is None else result.to(device).requires_grad_(requires_grad)
+    if device is not None:
+        array = cuda.move(array, device)
+    return Tensor(array if array.ndim else array[()], requires_grad)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
@@ -569,6 +590,8 @@ def from_numpy(array: np.ndarray) -> Tensor:
     """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}. Use nn.tensor.")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"from_numpy: elements must be numbers, got {array.dtype}. Use array.astype(float).")
     return Tensor(array)
 
 
@@ -590,11 +613,24 @@ def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
 
 
+def _size(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
+    """The lengths of a new tensor, checked."""
+    shape = _shape(size)
+    good = [not isinstance(n, bool) and isinstance(n, (int, np.integer)) and n >= 0 for n in shape]
+    if not builtins.all(good):
+        n = shape[good.index(False)]
+        fixed = ", ".join(str(n if right else 1) for n, right in zip(shape, good))
+        raise (ValueError if isinstance(n, int) else TypeError)(
+            f"{name}: lengths must be integers >= 0, got {n!r} in {shape}. Use {name}({fixed})."
+        )
+    return shape
+
+
 def _filled(name: str, doc: str) -> tuple[Any, Any]:
     """``zeros``/``ones`` and their ``_like``."""
 
     def create(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-        return Tensor(getattr(np, name)(_shape(size), dtype or _default_dtype), requires_grad)
+        return Tensor(getattr(np, name)(_size(name, size), dtype or _default_dtype), requires_grad)
 
     def like(input: Tensor, dtype: Any = None) -> Tensor:
         return Tensor(getattr(get_array_module(input._data), name + "_like")(input.data, dtype=dtype))
@@ -643,6 +679,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None) -> Ten
     ([0, 1, 2], [1, 3, 5])
     """
     start, end = (0, start) if end is None else (start, end)
+    if step == 0:
+        raise ValueError("arange: step must not be 0, got 0. Use step=1.")
     return tensor(np.arange(start, end, step).tolist(), dtype)
 
 
@@ -652,6 +690,8 @@ def linspace(start: float, end: float, steps: int, dtype: Any = None) -> Tensor:
     >>> nn.linspace(0, 1, 3).tolist()
     [0.0, 0.5, 1.0]
     """
+    if not isinstance(steps, (int, np.integer)) or steps < 0:
+        raise ValueError(f"linspace: steps must be an integer >= 0, got {steps!r}. Use linspace(start, end, 2).")
     return Tensor(np.linspace(start, end, steps, dtype=dtype or _default_dtype))
 
 
@@ -661,6 +701,7 @@ def eye(n: int, m: int | None = None, dtype: Any = None) -> Tensor:
     >>> nn.eye(2).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
+    _size("eye", (n, n if m is None else m))
     return Tensor(np.eye(n, m, dtype=dtype or _default_dtype))
 
 
@@ -670,7 +711,7 @@ def rand(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     >>> nn.rand(2, 3).shape
     (2, 3)
     """
-    return Tensor(rng().random(_shape(size)).astype(dtype or _default_dtype), requires_grad)
+    return Tensor(rng().random(_size("rand", size)).astype(dtype or _default_dtype), requires_grad)
 
 
 def randn(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -679,7 +720,7 @@ def randn(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     >>> nn.randn((4,)).ndim
     1
     """
-    return Tensor(rng().standard_normal(_shape(size)).astype(dtype or _default_dtype), requires_grad)
+    return Tensor(rng().standard_normal(_size("randn", size)).astype(dtype or _default_dtype), requires_grad)
 
 
 def randint(low: int, high: Any = None, size: Any = (), dtype: Any = None) -> Tensor:
@@ -689,6 +730,8 @@ def randint(low: int, high: Any = None, size: Any = (), dtype: Any = None) -> Te
     True
     """
     low, high, size = (0, low, high) if isinstance(high, (tuple, list)) else (low, high, size)
+    if high is None or low >= high:
+        raise ValueError(f"randint: high must be above low, got {low} and {high}. Use randint({low}, {low + 1}, size).")
     return Tensor(rng().integers(low, high, tuple(size), dtype=dtype or int64))
 
 
@@ -698,6 +741,7 @@ def randperm(n: int) -> Tensor:
     >>> sorted(nn.randperm(3).tolist())
     [0, 1, 2]
     """
+    _size("randperm", (n,))
     return Tensor(rng().permutation(n))
 
 
@@ -1018,6 +1062,13 @@ def cast(input: Array, dtype: Any):
     return input.astype(dtype), lambda g: g.astype(before)
 
 
+@op
+def _move(input: Array, device: str):
+    """The elements on another device; the gradient comes back."""
+    home = Tensor(input).device
+    return cuda.move(input, device), lambda g: cuda.move(g, home)
+
+
 def _as_float(x: Array) -> Array:
     """Integers and booleans as the default float dtype, as PyTorch's mathematical functions do."""
     return x.astype(_default_dtype) if hasattr(x, "dtype") and x.dtype.kind != "f" else x
@@ -1085,10 +1136,18 @@ def _einsum(operands: Arrays, equation: str):
             f"einsum: {equation!r} must name {len(operands)} operand(s), each letter once per operand, without '...'. "
             "Use diagonal() or reshape() first."
         )
+    sizes: dict[str, int] = {}
     for term, array in zip(terms, operands):
         if len(term) != array.ndim:
-            raise ValueError(f"einsum: {term!r} names {len(term)} axes, its operand has shape {array.shape}.")
-    sizes = {c: n for term, array in zip(terms, operands) for c, n in zip(term, array.shape)}
+            raise ValueError(
+                f"einsum: {term!r} names {len(term)} axes, its operand has shape {array.shape}. "
+                "Use one letter per axis."
+            )
+        for c, n in zip(term, array.shape):
+            if sizes.setdefault(c, n) != n:
+                raise ValueError(f"einsum: {c!r} has length {sizes[c]} and {n} in {equation!r}. Use equal lengths.")
+    if set(result) - set(sizes):
+        raise ValueError(f"einsum: {result!r} names axes that no operand of {equation!r} has. Use letters of {left!r}.")
 
     def grad_of(i):
         def grad(g):
@@ -1111,6 +1170,8 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     >>> nn.outer(nn.tensor([1.0, 2.0]), nn.tensor([3.0])).tolist()
     [[3.0], [6.0]]
     """
+    if input.ndim != 1 or vec2.ndim != 1:
+        raise ValueError(f"outer: needs two vectors, got shapes {input.shape} and {vec2.shape}. Use x.flatten().")
     return unsqueeze(input, 1) * unsqueeze(vec2, 0)
 
 
@@ -1119,6 +1180,8 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 
 def _axes(name: str, x: Array, dim: Dim) -> tuple[int, ...]:
     """``dim`` as non-negative axes, checked."""
+    if not hasattr(x, "ndim"):
+        raise TypeError(f"{name}: input must be a Tensor, got {type(x).__name__}. Use nn.tensor(input).")
     dims = tuple(range(x.ndim)) if dim is None else tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
     for d in dims:
         if isinstance(d, bool) or not isinstance(d, (int, np.integer)):
@@ -1202,6 +1265,8 @@ def prod(input: Array, dim: int | None = None, keepdim: bool = False):
     6.0
     """
     x, axes, xp = input, _axes("prod", input, dim), get_array_module(input)
+    if dim is not None and not hasattr(dim, "__index__"):
+        raise TypeError(f"prod: dim must be one axis, got {dim}. Use x.prod(0) for each axis in turn.")
 
     def grad(g):  # the product of those before times the product of those after: right where x holds zeros
         rows = xp.moveaxis(x, axes[0], -1) if dim is not None and x.ndim else x.reshape(-1)
@@ -1387,6 +1452,11 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if not input.ndim:
         return input.reshape(1)
     first, last = (_axes("flatten", input, d)[0] for d in (start_dim, end_dim))
+    if first > last:
+        raise ValueError(
+            f"flatten: start_dim {start_dim} comes after end_dim {end_dim}. "
+            f"Use flatten({end_dim}, {start_dim})."
+        )
     shape = input.shape
     return _reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
@@ -1408,7 +1478,9 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     (3, 1)
     """
     if not -input.ndim - 1 <= dim <= input.ndim:
-        raise ValueError(f"unsqueeze: dim {dim} must lie in −{input.ndim + 1}…{input.ndim} for shape {input.shape}.")
+        raise ValueError(
+            f"unsqueeze: dim {dim} must lie in −{input.ndim + 1}…{input.ndim} for shape {input.shape}. Use dim=-1."
+        )
     at = dim % (input.ndim + 1)
     return _reshape(input, (*input.shape[:at], 1, *input.shape[at:]))
 
@@ -1421,7 +1493,9 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     """
     axes = _axes("permute", input, _shape(dims))
     if len(axes) != input.ndim:
-        raise ValueError(f"permute: dims {axes} must name every axis of shape {input.shape} once.")
+        raise ValueError(
+            f"permute: dims {axes} must name every axis of shape {input.shape} once. Use transpose(0, 1) to swap two."
+        )
     return _permute(input, axes)
 
 
@@ -1453,7 +1527,16 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     for i in range(1, len(size) + 1):
         if size[-i] == -1 and i <= input.ndim:
             size[-i] = input.shape[-i]
+    _check_expands("expand", input.shape, size)
     return broadcast_to(input, tuple(size))
+
+
+def _check_expands(name: str, shape: Sequence[int], size: Sequence[int]) -> None:
+    if len(size) < len(shape) or builtins.any(a not in (1, b) for a, b in zip(reversed(shape), reversed(size))):
+        raise ValueError(
+            f"{name}: shape {tuple(shape)} cannot become {tuple(size)}: only axes of length 1 repeat, new ones come "
+            "first. Use unsqueeze to add an axis, or repeat to copy."
+        )
 
 
 @op
@@ -1464,6 +1547,7 @@ def broadcast_to(input: Array, shape: Any):
     [[1.0, 2.0], [1.0, 2.0]]
     """
     x = input
+    _check_expands("broadcast_to", x.shape, shape)
     return get_array_module(x).broadcast_to(x, shape), lambda g: unbroadcast(g, x)
 
 
@@ -1474,6 +1558,12 @@ def cat(tensors: Arrays, dim: int = 0):
     >>> nn.cat([nn.tensor([1.0]), nn.tensor([2.0, 3.0])]).tolist()
     [1.0, 2.0, 3.0]
     """
+    if not isinstance(tensors, list) or not tensors[0].ndim:
+        came = "one Tensor" if not isinstance(tensors, list) else "0-d tensors"
+        raise TypeError(
+            f"cat: tensors must be a list of Tensors with axes, got {came}. "
+            "Use stack([…]) for 0-d tensors."
+        )
     xp = get_array_module(*tensors)
     (axis,) = _axes("cat", tensors[0], dim)
     for i, t in enumerate(tensors):
@@ -1495,6 +1585,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     >>> nn.stack([nn.tensor([1.0, 2.0]), nn.tensor([3.0, 4.0])]).shape
     (2, 2)
     """
+    if not len(tensors):
+        raise ValueError(f"stack: tensors must hold at least one Tensor, got {tensors}. Check the list.")
     for i, t in enumerate(tensors):
         if t.shape != tensors[0].shape:
             raise ValueError(
@@ -1516,7 +1608,10 @@ def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Ten
             raise ValueError(f"split: pieces need a size >= 1, got {sizes}. Use split(t, 1) for single rows.")
         sizes = [builtins.min(sizes, n - i) for i in range(0, n, sizes)]
     if math.fsum(sizes) != n:
-        raise ValueError(f"split: sections {list(sizes)} must add up to the length {n} of dim {dim}.")
+        raise ValueError(
+            f"split: sections {list(sizes)} must add up to the length {n} of dim {dim}. "
+            "Use split(t, size) for equal ones."
+        )
     ends = np.cumsum(sizes)
     return tuple(input[(slice(None),) * axis + (slice(int(e - s), int(e)),)] for s, e in zip(sizes, ends))
 
@@ -1528,7 +1623,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     [3, 2]
     """
     if chunks < 1:
-        raise ValueError(f"chunk: chunks must be >= 1, got {chunks}.")
+        raise ValueError(f"chunk: chunks must be >= 1, got {chunks}. Use chunk(t, 2) for halves.")
     return split(input, -(-input.shape[dim] // chunks) or 1, dim)
 
 
@@ -1562,6 +1657,8 @@ def roll(input: Array, shifts: Any, dims: Dim = None):
     """
     xp = get_array_module(input)
     back = tuple(-s for s in shifts) if isinstance(shifts, (tuple, list)) else -shifts
+    if dims is not None and np.size(shifts) != len(_axes("roll", input, dims)):
+        raise ValueError(f"roll: shifts {shifts} and dims {dims} must have equal lengths. Use one shift per axis.")
     return xp.roll(input, shifts, dims), lambda g: xp.roll(g, back, dims)
 
 
@@ -1573,7 +1670,11 @@ def repeat(input: Tensor, *sizes: Any) -> Tensor:
     """
     counts = _shape(sizes)
     if len(counts) < input.ndim:
-        raise ValueError(f"repeat: needs a count for each of the {input.ndim} axes of {input.shape}, got {counts}.")
+        raise ValueError(
+            f"repeat: needs a count for each of the {input.ndim} axes of {input.shape}, got {counts}. "
+            f"Use repeat{(1,) * (input.ndim - len(counts)) + counts}."
+        )
+    _size("repeat", counts)
     shape = (1,) * (len(counts) - input.ndim) + tuple(input.shape)
     doubled = _reshape(input, tuple(n for s in shape for n in (1, s)))  # (1, s₀, 1, s₁, …)
     wide = broadcast_to(doubled, tuple(n for c, s in zip(counts, shape) for n in (c, s)))
@@ -1589,7 +1690,10 @@ def diagonal(input: Array, offset: int = 0):
     """
     x, xp = input, get_array_module(input)
     if x.ndim != 2:
-        raise ValueError(f"diagonal: needs a matrix, got shape {x.shape}. Use einsum for batches.")
+        raise ValueError(
+            f"diagonal: needs a matrix, got shape {x.shape}. "
+            "Use x[0] of a batch, x.reshape(1, -1) of a row."
+        )
 
     def grad(g):
         share = xp.zeros_like(x)
@@ -1600,6 +1704,11 @@ def diagonal(input: Array, offset: int = 0):
     return x.diagonal(offset), grad
 
 
+def _check_matrix(name: str, x: Array) -> None:
+    if x.ndim < 2:
+        raise ValueError(f"{name}: needs a matrix, or a batch of them, got shape {x.shape}. Use x.reshape(1, -1).")
+
+
 @op
 def tril(input: Array, diagonal: int = 0):
     """The lower triangle, zeros above.  PyTorch: ``torch.tril``.
@@ -1608,6 +1717,7 @@ def tril(input: Array, diagonal: int = 0):
     [[1.0, 0.0], [1.0, 1.0]]
     """
     xp = get_array_module(input)
+    _check_matrix("tril", input)
     return xp.tril(input, diagonal), lambda g: xp.tril(g, diagonal)
 
 
@@ -1619,6 +1729,7 @@ def triu(input: Array, diagonal: int = 0):
     [[1.0, 1.0], [0.0, 1.0]]
     """
     xp = get_array_module(input)
+    _check_matrix("triu", input)
     return xp.triu(input, diagonal), lambda g: xp.triu(g, diagonal)
 
 
@@ -1651,7 +1762,8 @@ def getitem(input: Array, index: Any):
     try:
         out = x[index]
     except IndexError as error:
-        raise IndexError(f"getitem: {error}; the tensor has shape {x.shape}.") from None
+        hint = "Use .long() or a comparison." if getattr(index, "dtype", bool_).kind == "f" else "Check the index."
+        raise IndexError(f"getitem: {error}; the tensor has shape {x.shape}. {hint}") from None
 
     def grad(g):
         share = get_array_module(x).zeros_like(x)
@@ -1690,7 +1802,16 @@ def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
     >>> nn.masked_fill(nn.tensor([1.0, 2.0]), nn.tensor([False, True]), 0).tolist()
     [1.0, 0.0]
     """
+    _check_mask("masked_fill", mask)
     return where(~mask, input, value)
+
+
+def _check_mask(name: str, mask: Any) -> None:
+    if getattr(mask, "dtype", None) != bool_:
+        raise TypeError(
+            f"{name}: mask must be a bool tensor, got {getattr(mask, 'dtype', type(mask).__name__)}. "
+            "Use a comparison such as x > 0."
+        )
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -1699,6 +1820,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     >>> nn.masked_select(nn.tensor([1.0, 2.0]), nn.tensor([False, True])).tolist()
     [2.0]
     """
+    _check_mask("masked_select", mask)
     return input[mask]
 
 
@@ -1715,6 +1837,11 @@ def gather(input: Array, dim: int, index: Any):
         raise ValueError(
             f"gather: index must hold integers in {x.ndim} axes, got {index.dtype} of shape {index.shape}. "
             "Use index.long() and reshape."
+        )
+    if index.size and not 0 <= index.min() <= index.max() < x.shape[axis]:
+        raise IndexError(
+            f"gather: index must lie in 0…{x.shape[axis] - 1} along dim {dim}, got {index.min()}…{index.max()}. "
+            "Use index.clamp(min, max)."
         )
     place = [xp.arange(n).reshape([-1 if i == a else 1 for i in range(x.ndim)]) for a, n in enumerate(index.shape)]
     place[axis] = index
@@ -1740,6 +1867,10 @@ def _compare(name: str, symbol: str) -> Any:
             return Tensor(np.asarray(result) if np.isscalar(x) else result)
         except ValueError as error:
             raise _shape_error(name, [x, y], error) from None
+        except TypeError:
+            raise TypeError(
+                f"{name}: other must be a Tensor or a number, got {type(y).__name__} {y!r}. Use nn.tensor(...)."
+            ) from None
 
     compare.__name__ = compare.__qualname__ = name
     compare.__doc__ = f"""Element by element, x {symbol} y, as a bool tensor.  PyTorch: ``torch.{name}``.
@@ -1761,7 +1892,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     >>> nn.argmax(nn.tensor([[1.0, 5.0], [3.0, 2.0]]), dim=1).tolist()
     [1, 0]
     """
-    return Tensor(input.data.argmax(dim, keepdims=keepdim))
+    return _place("argmax", input, dim, keepdim)
 
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
@@ -1770,7 +1901,12 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     >>> nn.argmin(nn.tensor([3.0, 1.0])).item()
     1
     """
-    return Tensor(input.data.argmin(dim, keepdims=keepdim))
+    return _place("argmin", input, dim, keepdim)
+
+
+def _place(name: str, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+    _check_choice(name, input, _axes(name, input, dim))
+    return Tensor(getattr(input.data, name)(dim, keepdims=keepdim))
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
@@ -1779,6 +1915,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
     >>> nn.argsort(nn.tensor([3.0, 1.0, 2.0])).tolist()
     [1, 2, 0]
     """
+    _axes("argsort", input, dim)
     return Tensor(get_array_module(input._data).argsort(-input.data if descending else input.data, dim, stable=True))
 
 
@@ -1867,6 +2004,9 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-
     >>> nn.allclose(nn.tensor([1.0]), nn.tensor([1.0 + 1e-7]))
     True
     """
+    for what, t in (("input", input), ("other", other)):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"allclose: {what} must be a Tensor, got {type(t).__name__}. Use nn.tensor({what}).")
     x, y = input._data, other._data
     return bool(get_array_module(x).allclose(x, y, rtol, atol))
 

@@ -34,7 +34,7 @@ def _load() -> Any:
 
 
 def is_available() -> bool:
-    """Whether tensors can go to ``"cuda"`` here.
+    """Whether tensors can go to ``"cuda"`` here.  PyTorch: ``torch.cuda.is_available``.
 
     >>> nn.cuda.is_available() in (True, False)
     True
@@ -43,7 +43,7 @@ def is_available() -> bool:
 
 
 def device_count() -> int:
-    """How many GPUs there are.
+    """How many GPUs there are.  PyTorch: ``torch.cuda.device_count``.
 
     >>> nn.cuda.device_count() >= nn.cuda.is_available()
     True
@@ -54,6 +54,8 @@ def device_count() -> int:
 
 def synchronize() -> None:
     """Wait until the GPU has done all it was given; without a GPU there is nothing to wait for.
+
+    PyTorch: ``torch.cuda.synchronize`` (which raises without a GPU).
 
     >>> nn.cuda.synchronize()
     """

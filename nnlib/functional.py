@@ -114,7 +114,9 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 @op
 def step(input: Array):
-    """1 where x > 0, else 0: the perceptron's activation, whose gradient is 0 everywhere.  PyTorch: ``torch.heaviside``.
+    """1 where x > 0, else 0: the perceptron's activation, whose gradient is 0 everywhere.
+
+    PyTorch: ``torch.heaviside``.
 
     >>> F.step(nn.tensor([-1.0, 0.0, 2.0])).tolist()
     [0.0, 0.0, 1.0]
@@ -385,7 +387,9 @@ def layer_norm(input: Array, normalized_shape: Any, weight: Array = None, bias: 
 
 @op(same_dtype=True)
 def group_norm(input: Array, num_groups: int, weight: Array = None, bias: Array = None, eps: float = 1e-5):
-    """Like :func:`layer_norm` over each of ``num_groups`` groups of channels of x (N, C, …).  PyTorch: ``F.group_norm``.
+    """Like :func:`layer_norm` over each of ``num_groups`` groups of channels of x (N, C, …).
+
+    PyTorch: ``F.group_norm``.
 
     ``weight`` and ``bias`` (C,) act per channel.  Source: Wu & He 2018.
 
@@ -434,7 +438,8 @@ def _check_same_shape(name: str, input: Any, target: Any) -> None:
         if input.numel() == target.numel():
             fix = f"Use target.reshape({', '.join(map(str, input.shape))}) or input.squeeze()."
         raise ValueError(
-            f"{name}: input {input.shape} and target {target.shape} differ; broadcasting would compare every pair. {fix}"
+            f"{name}: input {input.shape} and target {target.shape} differ; "
+            f"broadcasting would compare every pair. {fix}"
         )
 
 
@@ -548,13 +553,16 @@ def _check_target(name: str, z: Any, y: Any, ignore_index: int | None) -> None:
     expected = z.shape[:1] + z.shape[2:] if z.ndim > 1 else ()
     if not z.ndim or y.shape != expected:
         raise ValueError(
-            f"{name}: input {z.shape} expects target of shape {expected} (a class index per example), got {y.shape}. Use "
+            f"{name}: input {z.shape} expects target of shape {expected} (a class index per example), got {y.shape}. "
+            "Use "
             + ("target.argmax(1) of one-hot rows." if y.shape == z.shape else "target.reshape(-1).")
         )
     _check_classes(name, y, z.shape[1] if z.ndim > 1 else z.shape[0], ignore_index)
 
 
-def _cross_entropy_probabilities(input: Tensor, target: Tensor, weight: Any, reduction: str, smoothing: float) -> Tensor:
+def _cross_entropy_probabilities(
+    input: Tensor, target: Tensor, weight: Any, reduction: str, smoothing: float
+) -> Tensor:
     if input.shape != target.shape:
         raise ValueError(
             f"cross_entropy: a floating-point target holds probabilities in the shape of the input {input.shape}, got "
@@ -664,7 +672,9 @@ def binary_cross_entropy_with_logits(
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """−t ln p − (1 − t) ln(1 − p) from probabilities p in [0, 1]; logs are cut at −100.  PyTorch: ``F.binary_cross_entropy``.
+    """−t ln p − (1 − t) ln(1 − p) from probabilities p in [0, 1]; logs are cut at −100.
+
+    PyTorch: ``F.binary_cross_entropy``.
 
     >>> f"{F.binary_cross_entropy(nn.tensor([0.5]), nn.tensor([1.0])).item():.4f}"
     '0.6931'
@@ -674,7 +684,8 @@ def binary_cross_entropy(
     p = input._data
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError(
-            f"binary_cross_entropy: input must hold probabilities in 0…1, got {float(p.min()):.4g}…{float(p.max()):.4g}. "
+            "binary_cross_entropy: input must hold probabilities in 0…1, "
+            f"got {float(p.min()):.4g}…{float(p.max()):.4g}. "
             "Apply sigmoid first, or use binary_cross_entropy_with_logits."
         )
     target = target.to(input.dtype)

@@ -16,6 +16,8 @@ __all__ = [
 
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"init: tensor must be a Tensor, got {type(tensor).__name__}. Use nn.tensor(tensor).")
     tensor.data[...] = get_array_module(tensor.data).asarray(values, dtype=tensor.dtype)
     tensor.version = now()
     return tensor
@@ -27,6 +29,8 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     >>> bool((nn.init.uniform_(nn.zeros(9), 2, 3) >= 2).all())
     True
     """
+    if a > b:
+        raise ValueError(f"uniform_: a must not be above b, got a={a} and b={b}. Use uniform_(tensor, {b}, {a}).")
     return _fill(tensor, rng().uniform(a, b, tensor.shape))
 
 
@@ -80,7 +84,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         "leaky_relu": math.sqrt(2 / (1 + slope**2)), "selu": 0.75,
     }  # fmt: skip
     if nonlinearity not in gains:
-        raise ValueError(f"calculate_gain: nonlinearity must be one of {', '.join(gains)}; got {nonlinearity!r}.")
+        raise ValueError(
+            f"calculate_gain: nonlinearity must be one of {', '.join(gains)}; got {nonlinearity!r}. Use 'relu'."
+        )
     return gains[nonlinearity]
 
 
@@ -113,7 +119,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
 def _kaiming_std(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"{name}: mode must be 'fan_in' or 'fan_out', got {mode!r}.")
+        raise ValueError(f"{name}: mode must be 'fan_in' or 'fan_out', got {mode!r}. Use mode='fan_in'.")
     return calculate_gain(nonlinearity, a) / math.sqrt(_fans(name, tensor)[mode == "fan_out"])
 
 

@@ -23,9 +23,8 @@ def _loss(name: str, function: Any, example: str, value: str, counterpart: str =
             super().__init__()
             for key in settings:
                 if key not in known:
-                    raise TypeError(f"{name}: takes {', '.join(known)}; got {key!r}.")
-            if settings.get("reduction", "mean") not in ("mean", "sum", "none", "batchmean"):
-                raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {settings['reduction']!r}.")
+                    raise TypeError(f"{name}: takes {', '.join(known)}; got {key!r}. Use {known[-1]}=….")
+            F._check_reduction(name, settings.get("reduction", "mean"), *(["batchmean"] if name == "KLDivLoss" else []))
             self.settings = settings
 
         def forward(self, input: Any, target: Any) -> Any:

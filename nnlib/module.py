@@ -127,6 +127,11 @@ class Module:
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter by name; None reserves the name (a layer without bias)."""
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(
+                f"register_parameter: {name} must be a Parameter or None, got {type(param).__name__}. "
+                "Use nn.Parameter(...)."
+            )
         self._parameters[name] = param
 
     def register_buffer(self, name: str, array: Any) -> None:
@@ -228,6 +233,8 @@ class Module:
 
     def to(self, target: Any) -> Module:
         """Move all parameters and buffers to a dtype (floating point only) or a device, in place."""
+        if not isinstance(target, str) and np.dtype(target).kind != "f":
+            raise TypeError(f"to: parameters need a floating-point dtype, got {np.dtype(target)}. Use nn.float32.")
         for module in self.modules():
             for parameter in (p for p in module._parameters.values() if p is not None):
                 moved = parameter.detach().to(target)
@@ -267,6 +274,11 @@ class Module:
         >>> b.load_state_dict(a.state_dict()); bool((a.weight == b.weight).all())
         True
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                f"load_state_dict: expected a dict of name -> array, got {type(state_dict).__name__}. "
+                "Use model.state_dict()."
+            )
         own = self.state_dict()
         given = {key: value.detach() if hasattr(value, "detach") else value for key, value in state_dict.items()}
         given = {key: value.data if isinstance(value, Tensor) else np.asarray(value) for key, value in given.items()}

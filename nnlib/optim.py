@@ -36,6 +36,11 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if not isinstance(params, Iterable):
+            raise TypeError(
+                f"{type(self).__name__}: params must be Tensors or groups, got {type(params).__name__}. "
+                "Use model.parameters()."
+            )
         groups: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not groups:
             raise ValueError(f"{type(self).__name__}: got no parameters. Pass model.parameters() of a model with some.")
@@ -50,6 +55,8 @@ class Optimizer:
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with settings of their own; what is not said comes from the defaults."""
         name = type(self).__name__
+        if "params" not in param_group:
+            raise ValueError(f"{name}: a group needs 'params', got {', '.join(param_group)}. Use {{'params': […]}}.")
         members = param_group["params"]
         members = [members] if isinstance(members, Tensor) else list(members)
         known = {id(p) for group in self.param_groups for p in group["params"]}
@@ -63,15 +70,18 @@ class Optimizer:
             known.add(id(p))
         unknown = sorted(set(param_group) - set(self.defaults) - {"params"})
         if unknown:
-            raise TypeError(f"{name}: unknown setting {unknown[0]!r}; it takes {', '.join(self.defaults)}.")
+            settings = ", ".join(self.defaults)
+            raise TypeError(f"{name}: unknown setting {unknown[0]!r}; it takes {settings}. Use lr=….")
         group = {**self.defaults, **param_group, "params": members}
         self._check(group)
         self.param_groups.append(group)
 
     def _check(self, group: dict[str, Any]) -> None:
         for key in ("lr", "momentum", "weight_decay", "eps"):
-            if key in group and not (np.isfinite(group[key]) and group[key] >= 0):
-                raise ValueError(f"{type(self).__name__}: {key} must be a number >= 0, got {group[key]}.")
+            value = group.get(key, 0.0)
+            if isinstance(value, (bool, str)) or not hasattr(value, "__float__") or not 0 <= value < math.inf:
+                fix = {"lr": 0.01, "eps": 1e-8}.get(key, 0.0)
+                raise ValueError(f"{type(self).__name__}: {key} must be a number >= 0, got {value!r}. Use {key}={fix}.")
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to None."""
@@ -87,7 +97,10 @@ class Optimizer:
                 if p.grad is None:
                     continue
                 if p.grad.shape != p.shape:
-                    raise ValueError(f"step: gradient {p.grad.shape} and parameter {p.shape} differ in shape.")
+                    raise ValueError(
+                        f"step: gradient {p.grad.shape} and parameter {p.shape} differ in shape. "
+                        "Use backward() to make gradients."
+                    )
                 self._update(p.data, p.grad, group, self.state.setdefault(id(p), {}))
                 p.version = now()
 
@@ -108,7 +121,10 @@ class Optimizer:
         ours = [len(group["params"]) for group in self.param_groups]
         theirs = [len(group["params"]) for group in state_dict["param_groups"]]
         if ours != theirs:
-            raise ValueError(f"load_state_dict: groups of {theirs} parameters do not fit groups of {ours}.")
+            raise ValueError(
+                f"load_state_dict: groups of {theirs} parameters do not fit groups of {ours}. "
+                "Use the same model and groups."
+            )
         everyone = [p for group in self.param_groups for p in group["params"]]
         for group, saved in zip(self.param_groups, state_dict["param_groups"]):
             group.update({k: v for k, v in saved.items() if k != "params"})
@@ -166,7 +182,9 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Steps of about lr: running mean of the gradient over the root of that of its square.  PyTorch: ``torch.optim.Adam``.
+    """Steps of about lr: running mean of the gradient over the root of that of its square.
+
+    PyTorch: ``torch.optim.Adam``.
 
     m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², θ ← θ − lr·m̂/(√v̂ + eps) with m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ).
     ``weight_decay`` is added to the gradient; see :class:`AdamW` for the other way.  Source: Kingma & Ba 2015.

@@ -54,12 +54,14 @@ def gradcheck(
     projections: int | None = None,
     raise_exception: bool = True,
 ) -> bool:
-    """Compare the gradients of ``fn(*inputs)`` with central differences, in float64.  PyTorch: ``torch.autograd.gradcheck``.
+    """Compare the gradients of ``fn(*inputs)`` with central differences, in float64.
+
+    PyTorch: ``torch.autograd.gradcheck``.
 
     Outputs of any shape are weighted by random numbers first, so that no two errors can cancel. Every element of every
     input with ``requires_grad`` is checked; ``projections=k`` checks k random directions instead (two evaluations
-    each), for functions that are too slow. Raises TypeError for other dtypes than float64, ValueError if no input asks for a
-    gradient or none of the outputs depends on it, AssertionError (or returns False) where gradients differ.
+    each), for functions that are too slow. Raises TypeError for other dtypes than float64, ValueError if no input asks
+    for a gradient or none of the outputs depends on it, AssertionError (or returns False) where gradients differ.
 
     >>> x = nn.tensor([1.0, 2.0], dtype=nn.float64, requires_grad=True)
     >>> nn.testing.gradcheck(lambda x: x.exp(), [x])
@@ -71,7 +73,10 @@ def gradcheck(
         raise ValueError("gradcheck: no input has requires_grad=True, so nothing would be checked. Set it.")
     for i in wanted:
         if inputs[i].dtype != np.float64:
-            raise TypeError(f"gradcheck: inputs[{i}] is {inputs[i].dtype}; central differences need float64. Use .double().")
+            raise TypeError(
+                f"gradcheck: inputs[{i}] is {inputs[i].dtype}; central differences need float64. "
+                "Use .double()."
+            )
     first = fn(*inputs)
     outputs = first if isinstance(first, (tuple, list)) else (first,)
     generator = np.random.default_rng(0)
@@ -142,7 +147,9 @@ def _fail(message: str, raise_exception: bool) -> bool:
 
 
 def assert_close(actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None) -> None:
-    """Raise AssertionError unless shapes and dtypes are equal and numbers agree.  PyTorch: ``torch.testing.assert_close``.
+    """Raise AssertionError unless shapes and dtypes are equal and numbers agree.
+
+    PyTorch: ``torch.testing.assert_close``.
 
     Tolerances fit the dtype: 1.3e-6 and 1e-5 for float32, 1e-7 for float64.
 
