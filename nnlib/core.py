@@ -681,7 +681,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None) -> Ten
     start, end = (0, start) if end is None else (start, end)
     if step == 0:
         raise ValueError("arange: step must not be 0, got 0. Use step=1.")
-    return tensor(np.arange(start, end, step).tolist(), dtype)
+    array = np.arange(start, end, step)
+    return tensor(array, dtype or (array.dtype if array.dtype.kind == "i" else _default_dtype))
 
 
 def linspace(start: float, end: float, steps: int, dtype: Any = None) -> Tensor:

@@ -67,8 +67,8 @@ class Graph:
 def graph(output: Tensor, names: Mapping[str, Tensor] | None = None, gradients: bool = True) -> Graph:
     """What ``output`` was computed from, with values and gradients of ``output``.
 
-    ``names`` gives tensors a name, ``{"x": x}``. Constants in the expression become leaves. The graph stays usable and no
-    ``.grad`` changes. No PyTorch counterpart (torchviz draws, without values).
+    ``names`` gives tensors a name, ``{"x": x}``. Constants in the expression become leaves. The graph stays usable and
+    no ``.grad`` changes. No PyTorch counterpart (torchviz draws, without values).
 
     >>> x, y = nn.tensor(2.0, requires_grad=True), nn.tensor(3.0, requires_grad=True)
     >>> g = nn.inspection.graph(x * y, {"x": x, "y": y})

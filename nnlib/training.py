@@ -124,8 +124,9 @@ def fit(
     ``data`` and ``validation`` are (X, y), a dataset (shuffled in batches of ``batch_size``) or a DataLoader.
     ``metrics`` maps names to functions of (output, target), e.g. ``{"accuracy": nn.accuracy}``; columns of the
     validation data are called ``validation loss`` and so on. ``patience=k`` stops after k epochs without a better
-    validation loss and brings back the best parameters. ``progress`` shows a bar and live curves in a notebook, a line in a terminal; a text
-    is its title. Interrupting the kernel ends the training, keeps the model and the finished epochs.
+    validation loss and brings back the best parameters. ``progress`` shows a bar and live curves in a
+    notebook, a line in a terminal; a text is its title. Interrupting the kernel ends the training, keeps the model
+    and the finished epochs.
 
     >>> X = nn.linspace(-1, 1, 20).reshape(20, 1); model = nn.Linear(1, 1)
     >>> history = nn.fit(model, (X, 3 * X), nn.MSELoss(), nn.optim.SGD(model.parameters(), lr=0.5), 30, progress=False)
