@@ -223,8 +223,8 @@ def _xlogy(x: Tensor, y: Tensor) -> Tensor:
     """x ln y with 0 ln 0 = 0."""
     from .core import where
 
-    zero: Any = x == 0
-    return where(zero, 0.0 * y, x * where(zero & (y == 0), y + 1, y).log())
+    zero = x.eq(0)
+    return where(zero, 0.0 * y, x * where(zero & y.eq(0), y + 1, y).log())
 
 
 def kl_divergence(p: Distribution, q: Distribution) -> Tensor:

@@ -103,8 +103,8 @@ def graph(output: Tensor, names: Mapping[str, Tensor] | None = None, gradients: 
                 sources.append(number[id(argument)])
         number[id(value)] = len(result.nodes)
         for index, source in enumerate(sources):
-            nth = _edge_number(node, arguments, index)
-            share = flows.get((id(value), nth)) if nth is not None else None
+            edge = _edge_number(node, arguments, index)
+            share = flows.get((id(value), edge)) if edge is not None else None
             result.edges.append(GraphEdge(source, number[id(value)], index, share))
         grad = totals.get(id(value))
         result.nodes.append(
