@@ -338,10 +338,12 @@ class Experiment:
             self._draw()
 
     def _message(self, _: Any, message: dict[str, Any], buffers: Any) -> None:
+        count = self.view.count
         with self._shown():
             if message.get("type") in ("press", "drag") and message.get("id") in self.grips:
                 self.drag(message["id"], *map(float, message["at"]))
-        self.view.count += 1  # the page waits for this before it sends the next position
+        if self.view.count == count:  # nothing drawn: the page waits for an answer all the same
+            self.view.count += 1
 
     def _redraw(self) -> None:
         with self._shown():

@@ -522,7 +522,7 @@ def _two_digits(value: float) -> float:
 # ------------------------------------------------------------ picture
 
 COLUMN, ROW, BOX, HALF = 138, 86, 34, 36
-LEFT, TOP = 52, 50
+LEFT, TOP = 66, 50
 
 
 def layout(program: Program) -> dict[int, tuple[float, float]]:
@@ -550,35 +550,75 @@ def layout(program: Program) -> dict[int, tuple[float, float]]:
     return {i: (LEFT + COLUMN * column[i], TOP + ROW * row[i]) for i in column}
 
 
+Point = tuple[float, float]
+
+
+def route(
+    program: Program, places: dict[int, Point], i: int, index: int
+) -> tuple[list[Point], list[Point]]:
+    """The way of one edge, around the nodes between, and spots where its numbers can stand."""
+    source = dict(program.nodes[i].sources)[index]
+    (x0, y0), (x1, y1) = places[source], places[i]
+    twins = [k for k, s in program.nodes[i].sources if s == source]  # x * x: two edges, two nodes
+    bend = 50.0 * (twins.index(index) - len(twins) + 1)
+    start, end = (x0 + HALF, y0 + bend / 8), (x1 - HALF - 2, y1 + bend / 8)
+    between = [p for k, p in places.items() if k not in (source, i) and x0 < p[0] < x1]
+
+    def clear(shift: float) -> bool:
+        slope = (y1 - y0) / (x1 - x0)
+        return all(abs(y - (y0 + slope * (x - x0)) - shift) > 0.9 * BOX for x, y in between)
+
+    if not bend and not clear(0):
+        bend = next((b for b in (-58.0, 58.0, -94.0, 94.0) if clear(b)), -58.0)
+    if bend:
+        first, last = (x0 + 0.6 * COLUMN, x1 - 0.6 * COLUMN) if between else ((x0 + x1) / 2,) * 2
+        height = (y0 + y1) / 2 + bend
+        way = [start, (first - 12, height), (last + 12, height), end]
+        return way, [(first + t * (last - first), height) for t in (0.5, 0.2, 0.8)]
+    spots = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.12, 0.88)
+    wide, tall = end[0] - start[0], end[1] - start[1]
+    return [start, end], [(start[0] + t * wide, start[1] + t * tall) for t in spots]
+
+
+def settle(spots: list[Point], wide: float, taken: list[Point]) -> Point:
+    """The first of the spots where a label of that width meets least of those placed already."""
+
+    def overlap(spot: Point) -> float:
+        return sum(
+            max(0.0, wide - abs(spot[0] - x)) * max(0.0, 40 - abs(spot[1] - y)) for x, y in taken
+        )
+
+    best = min(spots, key=overlap)
+    taken.append(best)
+    return best
+
+
 def draw(numbers: Numbers) -> Scene:
     """The graph: values above the edges, gradients below, the node of this step lit."""
     program = numbers.program
     places = layout(program)
+    ways = {
+        (i, index): route(program, places, i, index)
+        for i in program.operations
+        for index, _ in program.nodes[i].sources
+    }
+    ys = [y for way, _ in ways.values() for _, y in way]
+    down = max(0.0, 34 - min(ys))  # a way around may leave the sheet
+    places = {i: (x, y + down) for i, (x, y) in places.items()}
     width = max(x for x, _ in places.values()) + COLUMN
-    height = max(y for _, y in places.values()) + 56
+    height = max([y for _, y in places.values()] + [y + down - 24 for y in ys]) + 56
+    taken: list[Point] = []
     scene = Scene(max(width, 420), height)
     last = len(program.nodes) - 1
     back = {(v.node, s.index): s for v in numbers.shown for s in v.shares}
     now = _current(numbers)
     for i in program.operations:
         for index, source in program.nodes[i].sources:
-            (x0, y0), (x1, y1) = places[source], places[i]
-            twin = [
-                k for k, s in program.nodes[i].sources if s == source
-            ]  # x * x: two edges between two nodes
-            bend = 50.0 * (twin.index(index) - len(twin) + 1)
-            share = back.get((i, index))
-            active = now == i
-            start, end = (x0 + HALF, y0 + bend / 8), (x1 - HALF - 2, y1 + bend / 8)
+            share, active = back.get((i, index)), now == i
+            way, spots = ([(x, y + down) for x, y in points] for points in ways[i, index])
+            texts = [number(v, 3) for v in (numbers.values[source], share.product if share else 0)]
+            mx, my = settle(spots, 9.2 * max(map(len, texts)), taken)
             color = "red" if share and active else "blue" if active else "faint"
-            several = (
-                not bend and y0 != y1 and program.uses(source) > 1
-            )  # labels away from the fork
-            t = (
-                0.68 if several else 0.5 if x1 - x0 <= COLUMN else 0.3
-            )  # long edges are read near their start
-            mx, my = start[0] + t * (end[0] - start[0]), start[1] + t * (end[1] - start[1]) + bend
-            way = (start, (mx - 10, my), (mx + 10, my), end) if bend else (start, end)
             scene.line(
                 *way, color=color, width=3 if active else 1.5, arrow=True, id=f"edge {i} {index}"
             )
@@ -622,7 +662,7 @@ def draw(numbers: Numbers) -> Scene:
         if i in numbers.seen and i != last and (node.op is None or program.uses(i) > 1):
             full = number(numbers.seen[i], 3 if not numbers.rounded else 2)
             many = "sum " if program.uses(i) > 1 else ""
-            scene.text(x, y + BOX / 2 + 12, f"{many}∂ = {full}", size=13, color="red", bold=True,
+            scene.text(x - (0 if many else 8), y + BOX / 2 + 12, f"{many}∂ = {full}", size=13, color="red", bold=True,
                        id=f"total {i}")  # fmt: skip
     return scene
 
@@ -630,17 +670,19 @@ def draw(numbers: Numbers) -> Scene:
 def _label(
     scene: Scene, x: float, y: float, value: float, color: str, rounded: bool, id: str
 ) -> None:
-    text = f"{value:.2f}".replace("-", "−") if rounded and math.isfinite(value) else number(value)
+    text = (
+        f"{value:.2f}".replace("-", "−") if rounded and math.isfinite(value) else number(value, 3)
+    )
     scene.box(
-        x - 4.2 * len(text) - 1,
-        y - 8,
-        8.4 * len(text) + 2,
-        16,
+        x - 4.6 * len(text) - 1,
+        y - 9,
+        9.2 * len(text) + 2,
+        18,
         fill="paper",
         color="none",
         radius=3,
     )
-    scene.text(x, y, text, size=14.5, color=color, bold=color == "red", id=id)
+    scene.text(x, y, text, size=16, color=color, bold=color == "red", id=id)
 
 
 def _current(numbers: Numbers) -> int | None:

@@ -8,6 +8,7 @@ first unit changes six cells and leaves eight alone, the ones that are not downs
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -376,7 +377,7 @@ class HiddenLayerLedger(Experiment):
             "all": w.Button(description="Show all", layout={"width": "90px"}),
             "restore": w.Button(description="The course’s numbers", layout={"width": "auto"}),
         }
-        self._buttons["next"].on_click(lambda _: self.answer(self.widgets["answer"].value))
+        self._buttons["next"].on_click(lambda _: self._show_next())
         self._buttons["all"].on_click(lambda _: self.set(step=LAST, answer=""))
         self._buttons["restore"].on_click(lambda _: self.set(answer="", **START))
         super().__init__(**settings)
@@ -388,20 +389,25 @@ class HiddenLayerLedger(Experiment):
         """Answer for the next cell (or nothing), show it, and return what is said."""
         if self._settings["step"] < LAST:
             self.set(step=self._settings["step"] + 1, answer=text)
-            with self.silent():
-                self.widgets["answer"].value = self._settings["answer"] = ""
         return self.numbers.verdict
 
+    def _show_next(self) -> None:
+        """The button. A click after typing also leaves the field, which has shown the cell by then."""
+        if time.monotonic() - self._answered > 0.5:
+            self.answer()
+
+    _answered = -1.0
+
     def moved(self, name: str) -> None:
-        """Enter in the answer's field shows the next cell; any other move leaves the last answer behind."""
+        """Enter in the answer's field, or leaving it, shows the next cell."""
         if name == "answer" and self._settings["answer"].strip() and self._settings["step"] < LAST:
             self._settings["step"] += 1
-        elif name != "answer":
-            self._settings["answer"] = ""
+            self._answered = time.monotonic()
 
     def tune(self, numbers: Numbers) -> None:
         """The field names the cell it asks for and is empty again."""
         done = numbers.step == LAST
         field = self.widgets["answer"]
+        self._settings["answer"] = ""  # judged by now
         field.description = "all cells shown" if done else f"{numbers.cells[numbers.step].symbol} ="
         field.disabled = self._buttons["next"].disabled = self._buttons["all"].disabled = done

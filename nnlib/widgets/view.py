@@ -16,6 +16,17 @@ from .scene import COLORS
 __all__ = ["View"]
 
 _ESM = """
+// JupyterLab takes letters and arrows pressed on a list or a button for its own ("m" would turn the cell into text):
+// inside an experiment plain keys belong to the experiment. Ctrl+S, Shift+Enter and the like stay the notebook's.
+if (!window.nnKeys) {
+  window.nnKeys = true;
+  window.addEventListener("keydown", (event) => {
+    const mine = event.target.closest?.(".nn-exp");
+    const theirs = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+    if (mine) event.target.toggleAttribute("data-lm-suppress-shortcuts", !theirs);
+  }, true);
+}
+
 function render({ model, el }) {
   el.classList.add("nn-view");
   const stage = document.createElement("div"); stage.className = "nn-stage";
@@ -24,7 +35,7 @@ function render({ model, el }) {
   const below = document.createElement("div"); below.className = "nn-below";
   const status = document.createElement("div"); status.className = "nn-status";
   status.setAttribute("role", "status"); status.setAttribute("aria-live", "polite");
-  stage.append(canvas, art); el.append(stage, below, status);
+  stage.append(canvas, art); el.append(stage, status, below);
   let waiting = false, next = null, grip = null;
 
   const paint = () => {

@@ -1,0 +1,335 @@
+"""The experiments in a real JupyterLab in a real Chromium: `python -m pytest -m browser`.
+
+One server and one page for all: each experiment is opened, asked, moved by keyboard and by mouse,
+in both themes and on a narrow page. Latencies are printed, never asserted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [
+    pytest.mark.browser,
+    # Playwright's sockets, closed late.
+    pytest.mark.filterwarnings(
+        "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),
+]
+pytest.importorskip("jupyterlab")
+playwright = pytest.importorskip("playwright.sync_api")
+
+from nnlib import widgets  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+FLAGS += " --disable-component-update --disable-sync"
+NAMES = list(widgets.EXPERIMENTS)
+TRAINING = """
+import nnlib as nn
+nn.manual_seed(0)
+x = nn.randn(300, 2)
+y = nn.tensor(((x.data ** 2).sum(1) > 1.2).astype("int64"))
+model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 2))
+history = nn.fit(model, (x, y), nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), lr=0.3), 15, progress="a ring")
+"""
+WATCH = """() => {
+  window.drawn = []; window.pressed = 0;
+  document.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
+  new MutationObserver(() => requestAnimationFrame(() => setTimeout(() => window.drawn.push(performance.now()), 0)))
+    .observe(document.body, { subtree: true, attributes: true, attributeFilter: ['data-frame'] });
+}"""
+
+
+def chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    pytest.skip("no Chromium on this machine")
+
+
+def cell(text: str, id: str) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "id": id,
+        "metadata": {},
+        "source": text,
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a JupyterLab with a notebook of all experiments and one training."""
+    folder = tmp_path_factory.mktemp("lab")
+    cells = [cell(f"from nnlib import widgets\ne = widgets.{name}()\ne", name) for name in NAMES]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cells.append(cell(TRAINING, "training"))
+    notebook = {
+        "cells": cells,
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": kernel},
+    }
+    (folder / "all.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    places = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "RUNTIME")}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    env = {
+        **os.environ,
+        **places,
+        "PYTHONPATH": str(ROOT),
+        "PATH": path,
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "s"),
+    }
+    env |= {"JUPYTERLAB_WORKSPACES_DIR": str(folder / "w"), "IPYTHONDIR": str(folder / "i")}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
+               "--ServerApp.token=x", f"--ServerApp.root_dir={folder}", "--LabApp.news_url=None",
+               "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+               "--LabApp.expose_app_in_browser=True"]  # fmt: skip
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{address}/api?token=x", timeout=2).close()
+                break
+            except OSError:
+                assert process.poll() is None, (folder / "log").read_text()
+                time.sleep(0.5)
+        else:
+            pytest.fail("JupyterLab did not start: " + (folder / "log").read_text())
+        yield f"{address}/lab/tree/all.ipynb?token=x&reset"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+class Lab:
+    """The page, what went wrong on it, and the few gestures of these tests."""
+
+    def __init__(self, browser: Any, address: str, width: int = 1280) -> None:
+        self.page = browser.new_page(viewport={"width": width, "height": 1000})
+        self.errors: list[str] = []
+        self.outside: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
+        self.page.on("request", self._request)
+        self.page.goto(address)
+        self.page.wait_for_function(
+            "window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=90000
+        )
+        self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+        self.page.evaluate(
+            "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.ready; }"
+        )
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60000)
+        self.command("notebook:run-all-cells")
+        self.page.wait_for_selector(".nn-exp svg", timeout=90000)
+        self.page.evaluate(WATCH)
+
+    def _request(self, request: Any) -> None:
+        if "127.0.0.1" not in request.url and not request.url.startswith(("data:", "blob:")):
+            self.outside.append(request.url)
+
+    def command(self, name: str, **options: Any) -> None:
+        self.page.evaluate(
+            "([name, options]) => window.jupyterapp.commands.execute(name, options)",
+            [name, options],
+        )
+
+    def experiment(self, index: int) -> Any:
+        """The root of the experiment of a cell, scrolled into view and past its question."""
+        root = self.page.locator(f".jp-Cell[data-windowed-list-index='{index}'] .nn-exp")
+        self.page.evaluate(
+            "i => window.jupyterapp.shell.currentWidget.content.scrollToItem(i, 'start')", index
+        )
+        root.locator("svg").wait_for(timeout=60000)
+        button = root.locator("button:has-text('no idea')")
+        if button.count():
+            before = self.sight(root)
+            button.focus()
+            self.page.keyboard.press("Enter")
+            self.changed(root, before)
+        return root
+
+    def sight(self, root: Any) -> tuple[str, str]:
+        return root.locator(".nn-art").inner_html(), root.locator(".nn-status").text_content()
+
+    def changed(self, root: Any, before: tuple[str, str]) -> tuple[str, str]:
+        """Wait for another picture and another sentence."""
+        for _ in range(100):
+            now = self.sight(root)
+            if now[0] != before[0] and now[1] != before[1]:
+                return now
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"nothing new after 5 s: {before[1]}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = chromium()
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=path, args=FLAGS.split(), headless=True)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def lab(browser: Any, server: str) -> Iterator[Lab]:
+    yield (lab := Lab(browser, server))
+    assert lab.errors == []
+    assert lab.outside == []
+
+
+@pytest.mark.parametrize(("index", "name"), list(enumerate(NAMES)), ids=NAMES)
+def test_every_slider_moves_by_keyboard(
+    lab: Lab, index: int, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = lab.experiment(index)
+    latency = []
+    for k in range(root.locator(".noUi-handle").count()):
+        handle = root.locator(".noUi-handle").nth(k)
+        handle.focus()
+        before = lab.sight(root)
+        at_end = float(handle.get_attribute("aria-valuenow") or 0) >= float(
+            handle.get_attribute("aria-valuemax") or 0
+        )
+        there, back = ("ArrowLeft", "ArrowRight") if at_end else ("ArrowRight", "ArrowLeft")
+        lab.page.keyboard.press(there)
+        lab.changed(root, before)
+        for n in range(12):
+            lab.page.evaluate("window.drawn = []")
+            lab.page.keyboard.press(there if n % 2 else back)
+            lab.page.wait_for_function("window.drawn.length", timeout=5000, polling=5)
+            latency.append(lab.page.evaluate("window.drawn[0] - window.pressed"))
+            lab.page.wait_for_timeout(60)
+    latency.sort()
+    with capsys.disabled():
+        p95 = latency[int(0.95 * len(latency)) - 1]
+        print(
+            f"\n{name}: key to pixels, median {statistics.median(latency):.0f} ms, p95 {p95:.0f} ms"
+        )
+
+
+@pytest.mark.parametrize(("index", "name"), list(enumerate(NAMES)), ids=NAMES)
+def test_every_list_moves_by_keyboard_and_no_letter_reaches_the_notebook(
+    lab: Lab, index: int, name: str
+) -> None:
+    root = lab.experiment(index)
+    cells = lab.page.locator(".jp-Cell").count()
+    for k in range(root.locator("select").count()):
+        choice = root.locator("select").nth(k)
+        choice.focus()
+        value = choice.input_value()
+        lab.page.keyboard.press(
+            "End" if choice.evaluate("s => s.selectedIndex + 1 < s.length") else "Home"
+        )
+        lab.page.wait_for_timeout(300)
+        assert choice.input_value() != value
+        assert root.locator(".nn-error").count() == 0
+    for letter in "aby":  # insert a cell above, below, make it code: the notebook's own, elsewhere
+        lab.page.keyboard.press(letter)
+    lab.page.wait_for_timeout(300)
+    assert lab.page.locator(".jp-Cell").count() == cells
+
+
+def test_a_burst_of_keys_queues_no_stale_pictures(lab: Lab) -> None:
+    root = lab.experiment(NAMES.index("FarPoint"))
+    root.locator(".noUi-handle").first.focus()
+    lab.page.keyboard.press("End")
+    lab.page.wait_for_timeout(600)
+    lab.page.evaluate("window.drawn = []")
+    for _ in range(40):
+        lab.page.keyboard.press("ArrowLeft")
+    lab.page.wait_for_timeout(2000)
+    assert 1 <= lab.page.evaluate("window.drawn.length") < 40
+    assert root.locator(".widget-readout").first.inner_text() == "12.00"
+    assert "x = 12 " in lab.sight(root)[1]
+
+
+def test_the_far_point_follows_the_mouse(lab: Lab) -> None:
+    root = lab.experiment(NAMES.index("FarPoint"))
+    before, box = lab.sight(root), root.locator("[data-id='far']").bounding_box()
+    lab.page.mouse.move(box["x"] + 5, box["y"] + 5)
+    lab.page.mouse.down()
+    for k in range(20):
+        lab.page.mouse.move(box["x"] + 5 - 8 * k, box["y"] + 5)
+    lab.changed(root, before)
+    lab.page.mouse.up()
+
+
+def test_an_expression_that_cannot_be_read_is_said_in_place(lab: Lab) -> None:
+    root = lab.experiment(NAMES.index("GraphStepper"))
+    field = root.locator("input[type=text]").first
+    before = lab.sight(root)[0]
+    field.fill("x +")
+    field.press("Enter")
+    root.locator(".nn-error").wait_for()
+    assert "cannot be read" in lab.sight(root)[1]
+    assert lab.sight(root)[0] == before
+    field.fill("x * x")
+    field.press("Enter")
+    root.locator(".nn-error").wait_for(state="detached")
+    assert root.locator("[data-id^='node']").count() == 2
+
+
+def test_training_curves_end_with_the_training(lab: Lab) -> None:
+    root = lab.experiment(len(NAMES))
+    root.locator(".nn-status:has-text('15 of 15 epochs, finished')").wait_for(timeout=60000)
+    assert root.locator("[data-id='train loss']").count() == 1
+
+
+def test_status_lines_are_live_regions_that_stay_and_pictures_have_names(lab: Lab) -> None:
+    for index in range(len(NAMES)):
+        root = lab.experiment(index)
+        status = root.locator(".nn-status")
+        assert (status.get_attribute("role"), status.get_attribute("aria-live")) == (
+            "status",
+            "polite",
+        )
+        assert (
+            root.locator("svg[role=img]").first.get_attribute("aria-label") == status.text_content()
+        )
+
+
+def test_dark_theme_changes_the_colours_of_the_picture(lab: Lab) -> None:
+    root = lab.experiment(0)
+    ink = "e => getComputedStyle(e.querySelector('svg text')).fill"
+    light = root.evaluate(ink)
+    lab.command("apputils:change-theme", theme="JupyterLab Dark")
+    lab.page.wait_for_selector("body[data-jp-theme-light='false']", state="attached")
+    dark = root.evaluate(ink)
+    # Two changes while the splash fades make JupyterLab itself fail (removeChild).
+    lab.page.wait_for_selector("#jupyterlab-splash", state="detached")
+    lab.command("apputils:change-theme", theme="JupyterLab Light")
+    lab.page.wait_for_selector("body[data-jp-theme-light='true']", state="attached")
+    lab.page.wait_for_selector("#jupyterlab-splash", state="detached")
+    assert light != dark
+
+
+def test_a_narrow_page_scrolls_the_picture_not_the_controls(browser: Any, server: str) -> None:
+    lab = Lab(browser, server, width=390)
+    for index in range(len(NAMES)):
+        root = lab.experiment(index)
+        right = root.bounding_box()["x"] + root.bounding_box()["width"] + 1
+        for control in root.locator("select, input, button, .noUi-target").all():
+            if box := control.bounding_box():
+                assert box["x"] + box["width"] <= right
+    assert lab.errors == []
+    lab.page.close()
