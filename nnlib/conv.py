@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -391,6 +391,18 @@ def pad(input: Array, pad: Any, mode: str = "constant", value: float | None = No
 
 
 # ---------------------------------------------------------------------------------------------- windows and checks
+
+
+def once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Compute for a gradient once, though several arguments ask: the result for the latest one is remembered."""
+    latest: list[Any] = [None, None]
+
+    def call(g: Any) -> Any:
+        if latest[0] is not g:
+            latest[:] = g, function(g)
+        return latest[1]
+
+    return call
 
 
 def _windows(x: Array, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Array:
