@@ -242,6 +242,16 @@ def test_steps_show_one_operation_more_each_time():
     assert drawn == [0, 0, 0, 3, 5]
 
 
+def test_an_expression_given_by_name_is_the_one_shown():
+    numbers = GraphStepper.measure(expression="x * y", values="x = 6, y = 7")
+    assert numbers.values[-1] == 42
+    assert "42" in GraphStepper.static(expression="x * y", values="x = 6, y = 7", step=1).text
+    experiment = GraphStepper(expression="x * y", values="x = 6, y = 7")
+    assert experiment.settings["example"] == "your own"
+    experiment.set(step=1)
+    assert experiment.numbers.values[-1] == 42
+
+
 def test_typing_an_expression_makes_it_your_own():
     experiment = GraphStepper()
     experiment.set()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
@@ -851,11 +851,17 @@ class GraphStepper(Experiment):
     compute, draw = staticmethod(compute), staticmethod(draw)
     say, tell = staticmethod(say), staticmethod(tell)
 
+    @classmethod
+    def complete(cls, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """All settings; an expression or values without an example make the example “your own”."""
+        given = dict(settings or {})
+        if {"expression", "values"} & given.keys():
+            given.setdefault("example", OWN)
+        return super().complete(given)
+
     def __init__(self, **settings: Any) -> None:
         import ipywidgets as w
 
-        if {"expression", "values"} & settings.keys():
-            settings = {"example": OWN, **settings}
         self._buttons = {
             "back": w.Button(
                 description="◀ Back", tooltip="one step back", layout={"width": "88px"}
@@ -879,8 +885,8 @@ class GraphStepper(Experiment):
 
     def set(self, **settings: Any) -> None:
         """Change settings; an expression or values of your own choose the example “your own”."""
-        if {"expression", "values"} & settings.keys() and "example" not in settings:
-            settings["example"] = OWN
+        if {"expression", "values"} & settings.keys():
+            settings.setdefault("example", OWN)
         super().set(**settings)
 
     def moved(self, name: str) -> None:
