@@ -347,65 +347,66 @@ def batch_norm(
     >>> F.batch_norm(x, None, None, training=True, eps=0.0).tolist()
     [[-1.0], [1.0]]
     """
-    if input.ndim < 2:
-        raise ValueError(f"batch_norm: expects input (N, C) or (N, C, …), got {input.shape}. Use x.unsqueeze(1).")
-    N, C, xp = *input.shape[:2], get_array_module(input)
+    x = input
+    if x.ndim < 2:
+        raise ValueError(f"batch_norm: expects input (N, C) or (N, C, …), got {x.shape}. Use x.unsqueeze(1).")
+    N, C, xp = *x.shape[:2], get_array_module(x)
     _check_statistics("batch_norm", C, running_mean, running_var, weight, bias)
     _check_eps("batch_norm", eps)
     if not training and (running_mean is None or running_var is None):
         raise ValueError("batch_norm: needs running_mean and running_var, or training=True, got None. Give it either.")
     if momentum is not None and not 0 <= momentum <= 1:
         raise ValueError(f"batch_norm: momentum must lie in 0…1, got {momentum}. Use 0.1.")
-    n = N * math.prod(input.shape[2:])  # values per channel
+    n = N * math.prod(x.shape[2:])  # values per channel
     if training and n < 2:
         raise ValueError(
-            f"batch_norm: one value per channel ({input.shape}) has no variance. Use a larger batch, or model.eval()."
+            f"batch_norm: one value per channel ({x.shape}) has no variance. Use a larger batch, or model.eval()."
         )
     small_buffers(xp)
+    step = C if xp is not np else max(1, 2**19 // (n * x.itemsize + 1))
+    parts = [slice(c, c + step) for c in range(0, C, step)]  # channels whose rows stay in the cache for all passes
 
-    def rows(v):  # (N, C, …) -> (C, n): no copy of what a convolution made, whose channels come first in memory
-        return v.swapaxes(0, 1).reshape(C, n)
+    def rows(v, part):  # (N, C, …) -> (c, n), uncopied if a convolution made v: its channels come first in memory
+        v = v[:, part].swapaxes(0, 1)
+        return v.reshape(len(v), n)
 
-    def images(v):  # (C, n) -> (N, C, …)
-        return v.reshape(C, N, *input.shape[2:]).swapaxes(0, 1)
-
-    x, count = rows(input), input.dtype.type(n)
-    if training:
-        mean = _row_sums(x) / count
-        x = x - mean[:, None]
-        var = _row_dots(x, x) / count
-        if running_mean is not None:
-            running_mean += momentum * (mean - running_mean)
-            running_var += momentum * (var * (n / (n - 1)) - running_var)
-        mean = xp.zeros_like(mean)  # of x, by now
-    else:
-        mean, var = running_mean.astype(x.dtype), running_var.astype(x.dtype)
+    count, w = x.dtype.type(n), xp.ones(C, x.dtype) if weight is None else weight
+    mean, var = (xp.empty(C, x.dtype) if training else v.astype(x.dtype) for v in (running_mean, running_var))
+    out = xp.empty((C, N, *x.shape[2:]), x.dtype).swapaxes(0, 1)  # (N, C, …), channels first in memory
+    for part in parts:
+        values = rows(x, part)
+        if training:
+            mean[part] = _row_sums(values) / count
+        centred = xp.subtract(values, mean[part, None], out=rows(out, part))
+        if training:
+            var[part] = _row_dots(centred, centred) / count
+        centred *= (w[part] / xp.sqrt(var[part] + x.dtype.type(eps)))[:, None]
+        if bias is not None:
+            centred += bias[part, None]
+    if training and running_mean is not None:
+        running_mean += momentum * (mean - running_mean)
+        running_var += momentum * (var * (n / (n - 1)) - running_var)
     scale = 1 / xp.sqrt(var + x.dtype.type(eps))
-    slope = scale if weight is None else scale * weight
-    out = x * slope[:, None]
-    out += (-mean * slope if bias is None else bias - mean * slope)[:, None]
 
     @once
-    def sums(g):  # all three gradients need them
-        g = rows(g)
-        return g, _row_sums(g), _row_dots(g, x)
-
-    def grad_x(g):
+    def backward(g):
         small_buffers(xp)
-        if not training:
-            return images(rows(g) * slope[:, None])
-        g, total, along = sums(g)
-        share = x * (-along / count * scale * scale)[:, None]
-        share += g
-        share -= (total / count)[:, None]
-        share *= slope[:, None]
-        return images(share)
+        dx, dw, db = xp.empty_like(out), xp.empty_like(scale), xp.empty_like(scale)
+        for part in parts:
+            above = rows(g, part)
+            share = xp.subtract(rows(x, part), mean[part, None], out=rows(dx, part))
+            db[part] = _row_sums(above)
+            dw[part] = _row_dots(above, share) * scale[part]
+            if training:
+                share *= (-dw[part] * scale[part] / count)[:, None]
+                share += above
+                share -= (db[part] / count)[:, None]
+                share *= (scale[part] * w[part])[:, None]
+            else:
+                xp.multiply(above, (scale[part] * w[part])[:, None], out=share)
+        return dx, dw, db
 
-    def grad_weight(g):
-        _, total, along = sums(g)
-        return (along - mean * total) * scale
-
-    return images(out), grad_x, grad_weight, lambda g: sums(g)[1].copy()
+    return out, *(lambda g, i=i: backward(g)[i] for i in range(3))
 
 
 def _check_statistics(name: str, channels: int, *arrays: Any) -> None:

@@ -299,3 +299,30 @@ def test_errors_name_the_shapes_and_a_fix_that_works(call: Any, message: str, fi
         call()
     assert message in str(caught.value)
     fixed()
+
+
+SHAPES = [(1, 1, 2), (1, 3, 2, 2), (3, 1, 1, 1), (2, 5, 1, 1), (4, 1), (1, 700, 30, 30), (0, 3, 2)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_of_any_shape_follows_pytorch(shape: Any, training: bool) -> None:
+    torch = pytest.importorskip("torch")
+    if training and not shape[0]:
+        return  # refused, see above
+    C = shape[1]
+    state = [array(C, seed=4), array(C, seed=5) ** 2]
+    values = [array(*shape), array(C, seed=1), array(C, seed=2)]
+    ours, theirs = ([lib.tensor(v, requires_grad=True) for v in values] for lib in (nn, torch))
+    mean, var = (v.copy() for v in state)
+    out = F.batch_norm(ours[0], mean, var, *ours[1:], training)
+    theirs_state = [torch.tensor(v) for v in state]
+    expected = torch.nn.functional.batch_norm(theirs[0], *theirs_state, *theirs[1:], training)
+    np.testing.assert_allclose(out.data, expected.detach().numpy(), atol=1e-9)
+    for a, b in zip((mean, var), theirs_state, strict=True):
+        np.testing.assert_allclose(a, b.numpy(), rtol=1e-12)
+    g = array(*shape, seed=3)
+    out.backward(g)
+    expected.backward(torch.tensor(g))
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a.grad, b.grad.numpy(), atol=1e-8)
