@@ -147,8 +147,9 @@ def backward(root: Any, gradient: Any, retain_graph: bool = False) -> None:
     ]
     owned = {id(gradient)}
     for value, upstream in deposits:
-        if value.grad is not None:
-            value.grad = value.grad + upstream
+        before = value.grad
+        if before is not None:
+            value.grad = before + upstream
         elif id(upstream) in owned or getattr(upstream, "base", None) is not None:
             value.grad = +upstream  # an op may hand on its upstream gradient, or a view of it: a leaf gets its own
         else:

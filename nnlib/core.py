@@ -217,12 +217,14 @@ class Tensor:
                 "Use nn.tensor(..., requires_grad=True) for what you differentiate by."
             )
         if gradient is None:
+            if not data.ndim:
+                return data.dtype.type(1)
             if data.size != 1:
                 raise RuntimeError(
                     f"backward: gradients start from one number, got shape {data.shape}. Reduce it first "
                     "(.sum() or .mean()) or pass gradient= of the same shape."
                 )
-            return get_array_module(data).ones_like(data) if data.ndim else data.dtype.type(1)
+            return get_array_module(data).ones_like(data)
         gradient = gradient._data if isinstance(gradient, Tensor) else gradient
         if np.shape(gradient) != data.shape:
             raise ValueError(
