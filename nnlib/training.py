@@ -140,7 +140,7 @@ def fit(
     metrics = metrics or {}
     loader = _batches(data, batch_size, shuffle=True)
     history = History()
-    show = _display(progress)
+    show, finish = _display(progress)
     best, waited, best_state = np.inf, 0, None
 
     def train_epoch(epoch: int) -> Iterator[tuple[int, dict[str, float]]]:
@@ -176,19 +176,21 @@ def fit(
         history.interrupted = True
     finally:
         optimizer.zero_grad()
+        finish()
     if best_state is not None:
         model.load_state_dict(best_state)
     model.eval()
     return history
 
 
-def _display(progress: bool | str) -> Callable[[float, int, dict[str, float]], None]:
-    """How to show progress here: curves where the course's widgets are installed, else nothing."""
-    if not progress:
-        return lambda done, total, row: None
-    try:
-        from .widgets.curves import TrainingCurves
-    except ImportError:
-        return lambda done, total, row: None
-    curves = TrainingCurves(progress if isinstance(progress, str) else "training")
-    return lambda done, total, row: curves.update(done, total, **row)
+def _display(progress: bool | str) -> tuple[Callable[[float, int, dict[str, float]], None], Callable[[], None]]:
+    """How to show progress here, and how to end: curves where the course's widgets are installed, else nothing."""
+    if progress:
+        try:
+            from .widgets.curves import TrainingCurves
+        except ImportError:
+            pass
+        else:
+            curves = TrainingCurves(progress if isinstance(progress, str) else "training")
+            return lambda done, total, row: curves.update(done, total, **row), curves.finish
+    return lambda done, total, row: None, lambda: None

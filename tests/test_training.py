@@ -101,3 +101,15 @@ def test_what_makes_no_sense_is_refused(options):
 def test_accuracy_of_logits_and_scores():
     assert nn.accuracy(nn.tensor([[1.0, 2.0], [2.0, 1.0]]), nn.tensor([1, 1])) == 0.5
     assert nn.accuracy(nn.tensor([[1.0], [-2.0]]), nn.tensor([1.0, 0.0])) == 1.0
+
+
+def test_the_last_curves_are_drawn_also_after_an_early_stop(monkeypatch):
+    curves = pytest.importorskip("nnlib.widgets.curves")
+    seen = []
+    monkeypatch.setattr(curves.TrainingCurves, "update", lambda self, done, total, **row: seen.append(done))
+    monkeypatch.setattr(curves.TrainingCurves, "finish", lambda self: seen.append("finished"))
+    model = nn.Linear(1, 1)
+    X, y = line()
+    optimizer = nn.optim.SGD(model.parameters(), lr=0.3)
+    history = nn.fit(model, (X, y), nn.MSELoss(), optimizer, 50, validation=(X, -y), patience=2, progress="a line")
+    assert history.stopped_early and seen[-1] == "finished" and seen[-2] == len(history)
