@@ -60,6 +60,7 @@ LESSONS = {
     "01-perceptrons.ipynb",
     "04-hidden-layer.ipynb",
     "09-gradients-on-graphs.ipynb",
+    "10-backpropagation.ipynb",
 }
 
 Problems = list[str]
