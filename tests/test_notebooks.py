@@ -58,6 +58,8 @@ NUMBERS = json.loads((ROOT / "tests/data/numbers.json").read_text(encoding="utf-
 LESSONS = {
     "00-one-page.ipynb",
     "01-perceptrons.ipynb",
+    "02-a-line.ipynb",
+    "03-activations.ipynb",
     "04-hidden-layer.ipynb",
     "09-gradients-on-graphs.ipynb",
     "10-backpropagation.ipynb",
