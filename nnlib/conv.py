@@ -6,6 +6,7 @@ kh, kw the sizes of image and kernel; oh, ow how many windows fit along each axi
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -261,22 +262,24 @@ def _max_pool(name, n, x, kernel, stride, padding, dilation, ceil_mode, return_i
     k, s, p, d, size = _pool_settings(name, n, x, kernel, stride, padding, dilation, ceil_mode)
     xp = get_array_module(x)
     padded = _pad_zeros(x, p, -math.inf)
-    # A tournament: each kernel offset in turn shows all windows the one element it sees there.
-    out: Any = None
-    winner: Any = None
-    for turn, (_, seen) in enumerate(_offsets(k, s, d, size)):
-        element = padded[seen]  # (N, C, oh, ow)
-        if out is None:
-            out = element.copy()
-            winner = xp.zeros(out.shape, np.min_scalar_type(math.prod(k)))
-            winner[...] = _first_inside(k, s, p, d, size, xp)  # where a window of −∞ only sends its gradient
-        else:
-            better = (element > out) | (element != element)  # NaN wins
-            out = xp.maximum(out, element)
+    # Every kernel offset in turn shows all windows the one element it sees there.
+    elements = [padded[seen] for _, seen in _offsets(k, s, d, size)]  # kh·kw times (N, C, oh, ow)
+    out = xp.array(elements[0], copy=True)
+    for element in elements[1:]:
+        xp.maximum(out, element, out=out)
+
+    @functools.cache
+    def winners():  # which element was the maximum, found when somebody asks
+        best, winner = elements[0], xp.zeros(out.shape, np.min_scalar_type(math.prod(k)))
+        winner[...] = _first_inside(k, s, p, d, size, xp)  # where a window of −∞ only sends its gradient
+        for turn, element in enumerate(elements[1:], 1):
+            better = (element > best) | (element != element)  # NaN wins
+            best = xp.maximum(best, element)
             winner = xp.maximum(winner, better * winner.dtype.type(turn))
+        return winner
 
     def grad(g):
-        dx = xp.zeros_like(padded)
+        dx, winner = xp.zeros_like(padded), winners()
         for turn, (_, seen) in enumerate(_offsets(k, s, d, size)):
             dx[seen] += g * (winner == turn)
         return _crop(dx, p)
@@ -284,7 +287,7 @@ def _max_pool(name, n, x, kernel, stride, padding, dilation, ceil_mode, return_i
     if not return_indices:
         return out, grad
     place = 0  # of the maximum in the unpadded x, flattened
-    for axis, where in enumerate(xp.unravel_index(winner.astype(np.int64), k)):
+    for axis, where in enumerate(xp.unravel_index(winners().astype(np.int64), k)):
         steps = xp.arange(size[axis]).reshape(-1, *[1] * (n - 1 - axis))
         place = place * x.shape[axis - n] + steps * s[axis] + where * d[axis] - p[axis][0]
     return (out, place), grad
@@ -473,10 +476,10 @@ def pad(input: Array, pad: Any, mode: str = "constant", value: float | None = No
 
 def once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Compute for a gradient once, though several arguments ask: the result for the latest one is remembered."""
-    latest: list[Any] = [None, None]
+    latest: list[Any] = []
 
     def call(g: Any) -> Any:
-        if latest[0] is not g:
+        if not latest or latest[0] is not g:
             latest[:] = g, function(g)
         return latest[1]
 

@@ -350,7 +350,7 @@ def batch_norm(
     x = input
     if x.ndim < 2:
         raise ValueError(f"batch_norm: expects input (N, C) or (N, C, …), got {x.shape}. Use x.unsqueeze(1).")
-    N, C, xp = *x.shape[:2], get_array_module(x)
+    (N, C), xp = x.shape[:2], get_array_module(x)
     _check_statistics("batch_norm", C, running_mean, running_var, weight, bias)
     _check_eps("batch_norm", eps)
     if not training and (running_mean is None or running_var is None):
@@ -374,15 +374,16 @@ def batch_norm(
     mean, var = (xp.empty(C, x.dtype) if training else v.astype(x.dtype) for v in (running_mean, running_var))
     out = xp.empty((C, N, *x.shape[2:]), x.dtype).swapaxes(0, 1)  # (N, C, …), channels first in memory
     for part in parts:
-        values = rows(x, part)
+        values, result = rows(x, part), rows(out, part)
+        shift = xp.zeros_like(mean[part]) if bias is None else bias[part]
         if training:
             mean[part] = _row_sums(values) / count
-        centred = xp.subtract(values, mean[part, None], out=rows(out, part))
-        if training:
-            var[part] = _row_dots(centred, centred) / count
-        centred *= (w[part] / xp.sqrt(var[part] + x.dtype.type(eps)))[:, None]
-        if bias is not None:
-            centred += bias[part, None]
+            xp.subtract(values, mean[part, None], out=result)
+            var[part] = _row_dots(result, result) / count
+            values = result
+        slope = w[part] / xp.sqrt(var[part] + x.dtype.type(eps))
+        xp.multiply(values, slope[:, None], out=result)
+        result += (shift if training else shift - mean[part] * slope)[:, None]
     if training and running_mean is not None:
         running_mean += momentum * (mean - running_mean)
         running_var += momentum * (var * (n / (n - 1)) - running_var)
