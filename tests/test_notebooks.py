@@ -61,8 +61,10 @@ LESSONS = {
     "02-a-line.ipynb",
     "03-activations.ipynb",
     "04-hidden-layer.ipynb",
+    "07-losses-from-likelihood.ipynb",
     "09-gradients-on-graphs.ipynb",
     "10-backpropagation.ipynb",
+    "11-modules.ipynb",
 }
 
 Problems = list[str]
