@@ -672,7 +672,9 @@ def test_matrix_cells_hold_the_numbers_and_groups_share_a_fill():
     fills = {p.get_gid(): p.get_facecolor() for p in picture.figure.axes[0].patches if p.get_gid()}
     assert set(fills) == {"group-0", "group-1"}
     assert fills["group-0"] != fills["group-1"]
-    assert "2 different weights in 3 cells" in picture.text
+    assert picture.text == "Matrix 2×2, 2 different weights in 3 cells."
+    named = plot.matrix([[1, 2], [0, 1]], groups=[[0, 1], [-1, 0]], names=["a", "b"])
+    assert named.text == "Matrix 2×2, 2 different weights in 3 cells: a, b; 0, a."
 
 
 def test_pictures_take_tensors_with_a_graph():

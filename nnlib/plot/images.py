@@ -189,12 +189,16 @@ def matrix(
         ax.tick_params(length=0)
         style.finish(ax, title, xlabel, ylabel)
 
-    text = f"{title or 'Matrix'} {height}×{width}, from {number(table.min())} to {number(table.max())}"
-    if kinds is not None:
+    text = f"{title or 'Matrix'} {height}×{width}, "
+    if kinds is None:
+        text += f"from {number(table.min())} to {number(table.max())}"
+        said = [[number(v) for v in row] for row in table]
+    else:
         shared = kinds[kinds >= 0]
-        text += f", {count(len(np.unique(shared)), 'different weight')} in {count(shared.size, 'cell')}"
-    if table.size <= 64:
-        text += ": " + "; ".join(", ".join(number(v) for v in row) for row in table)
+        text += f"{count(len(np.unique(shared)), 'different weight')} in {count(shared.size, 'cell')}"
+        said = [[names[k] if k >= 0 else "0" for k in row] for row in kinds] if names else []
+    if table.size <= 64 and said:
+        text += ": " + "; ".join(", ".join(row) for row in said)
     return Picture(draw, size, text + ".")
 
 
