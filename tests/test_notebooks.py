@@ -62,6 +62,7 @@ LESSONS = {
     "03-activations.ipynb",
     "04-hidden-layer.ipynb",
     "07-losses-from-likelihood.ipynb",
+    "08-information-and-regularisation.ipynb",
     "09-gradients-on-graphs.ipynb",
     "10-backpropagation.ipynb",
     "11-modules.ipynb",

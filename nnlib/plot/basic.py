@@ -93,7 +93,8 @@ def curves(
         _rules(ax, marks, levels)
         ax.set_xscale("log" if xlog else "linear")
         ax.set_yscale("log" if ylog else "linear")
-        style.finish(ax, title, xlabel, ylabel, legend=len(series) + len(marks or ()) + len(levels or ()) > 1)
+        named = len(series) + len(marks or ()) + len(levels or ())
+        style.finish(ax, title, xlabel, ylabel, legend=named > 1, below=figure if named > 4 else None)
 
     told = "; ".join(f"{name} {_course(y)}" for name, y in series.items())
     every = np.concatenate(list(xs.values()))
