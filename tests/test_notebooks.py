@@ -753,6 +753,8 @@ def test_index_is_up_to_date() -> None:
     assert path.is_file(), "run python -m nnlib.course.index"
     fresh = dumps(index.build(load_all(NOTEBOOKS), MAP))
     assert path.read_bytes() == fresh, "run python -m nnlib.course.index"
+    page = (NOTEBOOKS.parent / "README.md").read_text(encoding="utf-8")
+    assert index.readme(page, load_all(NOTEBOOKS)) == page, "run python -m nnlib.course.index"
 
 
 def test_links_of_lessons_and_index_lead_somewhere() -> None:

@@ -146,10 +146,23 @@ def _experiments(lessons: Sequence[Lesson]) -> Iterator[str]:
             yield f"- {_link(lesson, name, lesson.experiment['cell'])} ({lesson.number})"
 
 
+def readme(text: str, lessons: Sequence[Lesson]) -> str:
+    """The README with the table of lessons between its two marks."""
+    begin, end = "<!-- lessons -->", "<!-- /lessons -->"
+    rows = ["| | lesson | minutes | needs | experiment |", "|---|---|---|---|---|"]
+    for lesson in lessons:
+        needs = ", ".join(lesson.needs) or "nothing"
+        played = lesson.experiment["name"] if lesson.experiment else ""
+        link = f"[{lesson.title}](notebooks/{lesson.path.name})"
+        rows.append(f"| {lesson.number} | {link} | {lesson.reading:g} | {needs} | {played} |")
+    before, _, rest = text.partition(begin)
+    return "\n".join([before + begin, *rows, end]) + rest.partition(end)[2]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m nnlib.course.index", description="Make notebooks/index.ipynb."
+        prog="python -m nnlib.course.index", description="Make notebooks/index.ipynb and the README's table."
     )
     parser.add_argument("--root", type=Path, help="the workbook's folder (default: found)")
     parser.add_argument("--check", action="store_true", help="compare only")
@@ -157,18 +170,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         root = checkout(options.root)
         course_map = json.loads((root / "tests/data/course_map.json").read_text(encoding="utf-8"))
-        data = dumps(build(load_all(root / "notebooks"), course_map))
+        lessons = load_all(root / "notebooks")
+        files = {root / "notebooks" / "index.ipynb": dumps(build(lessons, course_map))}
+        if (page := root / "README.md").is_file():
+            files[page] = readme(page.read_text(encoding="utf-8"), lessons).encode()
     except CourseError as error:
         print(f"index: {error}", file=sys.stderr)
         return 1
-    path = root / "notebooks" / "index.ipynb"
-    current = path.read_bytes() if path.is_file() else b""
-    if options.check and current != data:
-        print(
-            f"index: {path} is not up to date; run python -m nnlib.course.index.", file=sys.stderr
-        )
-        return 1
-    if current != data:
+    for path, data in files.items():
+        if path.is_file() and path.read_bytes() == data:
+            continue
+        if options.check:
+            print(f"index: {path} is not up to date; run python -m nnlib.course.index.", file=sys.stderr)
+            return 1
         write_atomic(path, data)
     return 0
 
