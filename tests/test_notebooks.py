@@ -61,6 +61,8 @@ LESSONS = {
     "02-a-line.ipynb",
     "03-activations.ipynb",
     "04-hidden-layer.ipynb",
+    "05-shallow-networks.ipynb",
+    "06-approximation-and-depth.ipynb",
     "07-losses-from-likelihood.ipynb",
     "08-information-and-regularisation.ipynb",
     "09-gradients-on-graphs.ipynb",
