@@ -22,6 +22,7 @@ _WHERE = {
     "GraphStepper": "graph_stepper",
     "HiddenLayerLedger": "hidden_layer_ledger",
     "ShapeExplorer": "shape_explorer",
+    "TenKnobs": "ten_knobs",
     "TrainingCurves": "curves",
 }
 EXPERIMENTS = tuple(name for name in _WHERE if name != "TrainingCurves")

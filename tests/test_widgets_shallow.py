@@ -1,0 +1,103 @@
+"""The experiments of lessons 05 and 06: each surprise as a contrast, and the setting at which it vanishes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nnlib.widgets import ten_knobs
+
+# ------------------------------------------------------------ ten knobs
+
+TenKnobs = ten_knobs.TenKnobs
+
+
+def random_knobs(seed):
+    rng = np.random.default_rng(seed)
+    return {
+        name: float(np.round(rng.uniform(c.low, c.high), 1))
+        for name, c in TenKnobs.controls.items()
+        if name in ten_knobs.START
+    }
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_without_the_activation_ten_knobs_draw_one_line_whatever_they_are(seed):
+    knobs = random_knobs(seed)
+    flat = TenKnobs.measure(identity=True, **knobs)
+    assert flat.line
+    assert flat.pieces == 1
+    theta = np.array([[knobs[f"theta{j}0"], knobs[f"theta{j}1"]] for j in (1, 2, 3)])
+    phi = np.array([knobs[f"phi{j}"] for j in (1, 2, 3)])
+    assert flat.slopes[0] == pytest.approx(phi @ theta[:, 1])
+    np.testing.assert_allclose(
+        flat.y, knobs["phi0"] + phi @ theta @ np.stack([flat.x**0, flat.x]), atol=1e-12
+    )
+
+
+def test_with_relu_the_same_ten_draw_four_pieces():
+    bent = TenKnobs.measure()
+    assert bent.pieces == 4
+    assert not bent.line
+    assert bent.slopes.tolist() == [-1, 1, -3, -2]
+    assert bent.edges == [0, 0.5, 1.5, 2.5, 3]
+    assert bent.patterns == ["001", "101", "111", "110"]
+    assert TenKnobs.measure(identity=True).pieces == 1
+
+
+def test_the_contrast_vanishes_where_no_joint_is_in_the_window():
+    with_, without = (TenKnobs.measure(identity=off, **ten_knobs.AWAY) for off in (False, True))
+    assert with_.pieces == without.pieces == 1
+    np.testing.assert_allclose(with_.y, without.y, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ["ReLU", "leaky ReLU (0.1)"])
+@pytest.mark.parametrize("seed", range(10))
+def test_pieces_slopes_and_joints_are_those_of_the_curve(seed, activation):
+    n = TenKnobs.measure(activation=activation, **random_knobs(seed))
+    assert 1 <= n.pieces <= 4
+    np.testing.assert_allclose(n.y, n.knobs["phi0"] + n.contributions.sum(0), atol=1e-12)
+    heights = n.y[0] + np.cumsum([0, *np.diff(n.edges) * n.slopes])
+    np.testing.assert_allclose(n.y, np.interp(n.x, n.edges, heights), atol=1e-9)
+
+
+def test_smooth_activations_have_no_joints():
+    for activation in ("tanh", "sigmoid"):
+        n = TenKnobs.measure(activation=activation)
+        assert n.pieces is None
+        assert "without joints" in ten_knobs.say(n)
+        assert TenKnobs.measure(activation=activation, identity=True).pieces == 1
+
+
+def test_two_hinges_at_one_place_cancel_and_meet_the_challenge():
+    experiment = TenKnobs()
+    experiment.set(identity=True)
+    assert not experiment.met  # the identity is no answer
+    experiment.set(identity=False, phi1=0.0, phi2=0.0, phi3=0.0)
+    assert not experiment.met  # nor is switching the units off
+    experiment.set(
+        **{
+            **ten_knobs.START,
+            "theta30": 4.0,
+            "theta20": -2.0,
+            "phi2": -1.0,
+            "theta10": -1.0,
+            "phi1": 2.0,
+        }
+    )
+    assert experiment.numbers.pieces == 1  # 2·relu(x − 1) − relu(2x − 2) is nothing
+    assert experiment.met
+
+
+def test_a_joint_follows_the_pointer():
+    experiment = TenKnobs()
+    experiment.set()
+    mark = ten_knobs.draw(experiment.numbers).find("joint 1")
+    (x, y), left, width = mark.points[0], ten_knobs.LEFT[0], ten_knobs.LEFT[2]
+    experiment._message(None, {"type": "press", "id": "joint 1", "at": [x, y]}, [])
+    assert experiment.settings["theta10"] == -0.5
+    experiment._message(
+        None, {"type": "drag", "id": "joint 1", "at": [left + width * 2 / 3, y]}, []
+    )
+    assert experiment.numbers.joints[0] == pytest.approx(2.0)
+    assert experiment.error is None
