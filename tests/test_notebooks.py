@@ -68,6 +68,7 @@ LESSONS = {
     "09-gradients-on-graphs.ipynb",
     "10-backpropagation.ipynb",
     "11-modules.ipynb",
+    "16-residual-networks.ipynb",
 }
 
 Problems = list[str]

@@ -21,9 +21,11 @@ _WHERE = {
     "FarPoint": "far_point",
     "GraphStepper": "graph_stepper",
     "HiddenLayerLedger": "hidden_layer_ledger",
+    "ResNetLedger": "resnet_ledger",
     "ShapeExplorer": "shape_explorer",
     "TenKnobs": "ten_knobs",
     "TrainingCurves": "curves",
+    "TwoDistributions": "two_distributions",
 }
 EXPERIMENTS = tuple(name for name in _WHERE if name != "TrainingCurves")
 

@@ -1,0 +1,84 @@
+"""The ResNet ledger against the real nets and the published numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import nnlib as nn
+from nnlib.widgets import resnet_ledger
+from nnlib.widgets.resnet_ledger import BLOCKS, SHORTCUTS, STRIDES
+
+Ledger = resnet_ledger.ResNetLedger
+NUMBERS = json.loads((Path(__file__).parent / "data" / "numbers.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("depth", BLOCKS)
+def test_every_line_is_the_course_map_s(depth):
+    known = NUMBERS[f"B10.{depth}"]
+    for stride, form in zip(STRIDES, ("1x1", "3x3")):
+        numbers = Ledger.measure(depth=str(depth), stride=stride)
+        assert (numbers.parameters, numbers.macs) == (known["params"], known[f"macs_{form}"])
+        lines = [[r.stage, r.size, r.macs, r.parameters] for r in numbers.rows]
+        assert [line[1:] for line in lines] == [line[1:] for line in known[f"rows_{form}"]]
+        assert numbers.totals[depth] == (numbers.parameters, numbers.macs)
+    padded = Ledger.measure(depth=str(depth), shortcut=SHORTCUTS[1])
+    assert (padded.parameters, padded.macs) == (known["params_shortcutA"], known["macs_A"])
+
+
+@pytest.mark.parametrize("size", [33, 64, 97])
+@pytest.mark.parametrize(("stride", "form"), list(zip(STRIDES, ("1x1", "3x3"))))
+@pytest.mark.parametrize(("shortcut", "kind"), list(zip(SHORTCUTS, ("projection", "padding"))))
+def test_the_real_nets_agree_at_other_sizes(size, stride, form, shortcut, kind):
+    for depth in (18, 50):
+        net = getattr(nn.models, f"resnet{depth}")(stride_in=form, shortcut=kind)
+        numbers = Ledger.measure(depth=str(depth), stride=stride, shortcut=shortcut, size=size)
+        assert nn.inspection.count_parameters(net) == numbers.parameters
+        assert nn.inspection.count_macs(net, (1, 3, size, size)) == numbers.macs
+
+
+def test_fifty_layers_cost_about_as_much_as_thirty_four():
+    assert Ledger.measure(depth="50").macs / Ledger.measure(depth="34").macs == pytest.approx(
+        1.053, abs=5e-4
+    )
+    assert (
+        Ledger.measure(depth="50", stride=STRIDES[1]).macs > 1.1 * Ledger.measure(depth="34").macs
+    )
+
+
+def test_how_the_printed_row_fits():
+    row = {
+        d: resnet_ledger.fits(Ledger.measure(depth=str(d)).macs, p)
+        for d, p in resnet_ledger.PRINTED.items()
+    }
+    assert row == {
+        18: "rounded", 34: "cut off; it rounds to 3.7", 50: "cut off; it rounds to 3.9", 101: "rounded", 152: "rounded",
+    }  # fmt: skip
+    modern = Ledger.measure(depth="50", stride=STRIDES[1])
+    assert "The notes print 3.8·10⁹ FLOPs: +8%." in resnet_ledger.say(modern)
+    assert "the notes print" in resnet_ledger.tell(modern)
+    assert "the notes print" not in resnet_ledger.tell(Ledger.measure(size=128))
+
+
+def test_sizes_round_up_and_then_a_pixel_costs_more():
+    assert Ledger.measure().sizes == [224, 112, 56, 28, 14, 7]
+    assert Ledger.measure(size=33).sizes == [33, 17, 9, 5, 3, 2]
+    experiment = Ledger()
+    experiment.set(size=448)
+    assert not experiment.met
+    assert experiment.numbers.per_area == pytest.approx(1, abs=1e-2)
+    experiment.set(size=33)
+    assert experiment.met
+
+
+def test_bars_are_shares():
+    for bars in resnet_ledger.BARS:
+        numbers = Ledger.measure(bars=bars)
+        scene = resnet_ledger.draw(numbers)
+        marks = [scene.find(f"bar {row.stage}") for row in numbers.rows]
+        widths = [m.points[1][0] - m.points[0][0] for m in marks]
+        assert sum(widths) == pytest.approx(resnet_ledger.BAR_WIDTH, abs=2)
+        largest = numbers.rows[widths.index(max(widths))].stage
+        assert largest == ("conv4_x" if bars == "multiply-adds" else "conv5_x")
