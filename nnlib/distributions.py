@@ -246,8 +246,10 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
             p.entropy()
         )
     if isinstance(p, Categorical) and isinstance(q, Categorical):
-        gap = p.log_probs - q.log_probs
-        return _xlogy(p.probs, gap.exp()).sum(-1)
+        from .core import where
+
+        gap = p.log_probs - q.log_probs  # nan where both are impossible, and there the term is 0
+        return (p.probs * where(p.probs.eq(0), 0.0 * p.probs, gap)).sum(-1)
     if isinstance(p, Poisson) and isinstance(q, Poisson):
         return _xlogy(p.rate, p.rate / q.rate) - p.rate + q.rate
     raise NotImplementedError(

@@ -122,3 +122,14 @@ def test_extremes_stay_finite_where_they_should():
 def test_bad_parameters_are_named(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_kl_with_impossible_classes():
+    """A class that neither can have adds 0; one that only the second cannot have makes it infinite."""
+    torch = pytest.importorskip("torch")
+    rows = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
+    for a in rows:
+        for b in rows:
+            kl = D.kl_divergence(*(D.Categorical(probs=nn.tensor(v, dtype=nn.float64)) for v in (a, b)))
+            p, q = (torch.distributions.Categorical(probs=torch.tensor(v, dtype=torch.float64)) for v in (a, b))
+            assert kl.item() == pytest.approx(torch.distributions.kl_divergence(p, q).item(), abs=1e-12)
