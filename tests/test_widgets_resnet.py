@@ -1,14 +1,15 @@
-"""The ResNet ledger against the real nets and the published numbers."""
+"""The ResNet ledger against the real nets and the published numbers; the lesion bench's surprises."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import nnlib as nn
-from nnlib.widgets import resnet_ledger
+from nnlib.widgets import lesion_bench, resnet_ledger
 from nnlib.widgets.resnet_ledger import BLOCKS, SHORTCUTS, STRIDES
 
 Ledger = resnet_ledger.ResNetLedger
@@ -82,3 +83,67 @@ def test_bars_are_shares():
         assert sum(widths) == pytest.approx(resnet_ledger.BAR_WIDTH, abs=2)
         largest = numbers.rows[widths.index(max(widths))].stage
         assert largest == ("conv4_x" if bars == "multiply-adds" else "conv5_x")
+
+
+# ------------------------------------------------------------ lesion bench
+
+Bench = lesion_bench.LesionBench
+
+
+def test_the_deeper_plain_net_is_worse_on_training_pictures_and_the_residual_one_is_not():
+    for seed in range(5):
+        numbers = Bench.measure(seed=seed)
+        assert numbers.plain.whole < 0.75 < 0.95 < numbers.residual.whole
+        assert numbers.short.whole > 0.95
+        assert numbers.plain.losses[-1] > 3 * numbers.residual.losses[-1]
+    shallow = Bench.measure(pairs=1)  # where the surprise vanishes
+    assert shallow.plain == shallow.short
+    assert abs(shallow.plain.whole - shallow.residual.whole) < 0.05
+
+
+def test_losing_one_block_hardly_hurts_the_residual_net_alone():
+    for seed in range(5):
+        numbers = Bench.measure(seed=seed)
+        assert np.median(numbers.residual.without) > 0.9 * numbers.residual.whole
+        assert max(numbers.plain.without) < 0.4
+        assert min(numbers.residual.without) > max(numbers.plain.without)
+
+
+def test_a_deletion_is_the_net_without_that_pair():
+    random = np.random.default_rng(0)
+    net = lesion_bench.build(3, True, True, random).eval()
+    parts = list(net.children())
+    x = lesion_bench.digits()[0][:5]
+    h = x
+    for part in [*parts[:3], *parts[4:]]:
+        h = part(h)
+    assert np.array_equal(lesion_bench.without(net, 2)(x).data, h.data)
+
+
+def test_plain_and_residual_start_from_the_same_numbers():
+    nets = [lesion_bench.build(4, r, True, np.random.default_rng(3)) for r in (False, True)]
+    for a, b in zip(*(net.parameters() for net in nets), strict=True):
+        assert np.array_equal(a.data, b.data)
+
+
+def test_the_notebook_s_random_numbers_are_kept():
+    lesion_bench.trained.cache_clear()
+    nn.manual_seed(0)
+    expected = nn.rand(3).tolist()
+    nn.manual_seed(0)
+    Bench.measure(pairs=1)
+    assert nn.rand(3).tolist() == expected
+
+
+def test_without_batch_norm_the_deep_residual_net_fails():
+    experiment = Bench()
+    experiment.set()
+    assert not experiment.met
+    experiment.set(norm=False)
+    assert experiment.met
+    assert experiment.error is None
+    assert "NaN" in lesion_bench.say(Bench.measure(norm=False, seed=3))
+
+
+def test_a_deletion_beyond_the_last_pair_is_the_last():
+    assert Bench.measure(pairs=2, deleted=8).deleted == 2

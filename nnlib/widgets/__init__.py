@@ -18,9 +18,12 @@ from importlib import import_module
 from typing import Any
 
 _WHERE = {
+    "ConvolutionBench": "convolution_bench",
+    "DepthAndScale": "depth_and_scale",
     "FarPoint": "far_point",
     "GraphStepper": "graph_stepper",
     "HiddenLayerLedger": "hidden_layer_ledger",
+    "LesionBench": "lesion_bench",
     "ResNetLedger": "resnet_ledger",
     "ShapeExplorer": "shape_explorer",
     "TenKnobs": "ten_knobs",
