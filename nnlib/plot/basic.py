@@ -435,12 +435,12 @@ def bars(
             ax.set_yticks(range(len(ticks)), ticks)
             ax.invert_yaxis()
             ax.margins(x=0.15)
-            style.finish(ax, title, ylabel, "", legend=len(groups) > 1)
+            style.finish(ax, title, ylabel, "", legend=len(groups) > 1, below=figure)
         else:
             long = max(len(t) for t in ticks) * len(ticks) > 60
             ax.set_xticks(range(len(ticks)), ticks, rotation=30 if long else 0, ha="right" if long else "center")
             ax.margins(y=0.15)
-            style.finish(ax, title, "", ylabel, legend=len(groups) > 1)
+            style.finish(ax, title, "", ylabel, legend=len(groups) > 1, below=figure)
         ax.grid(False, axis="y" if horizontal else "x")
 
     if names:
