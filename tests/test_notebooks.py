@@ -68,6 +68,8 @@ LESSONS = {
     "09-gradients-on-graphs.ipynb",
     "10-backpropagation.ipynb",
     "11-modules.ipynb",
+    "12-training.ipynb",
+    "13-normalisation.ipynb",
     "16-residual-networks.ipynb",
 }
 

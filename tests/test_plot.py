@@ -675,6 +675,8 @@ def test_matrix_cells_hold_the_numbers_and_groups_share_a_fill():
     assert picture.text == "Matrix 2×2, 2 different weights in 3 cells."
     named = plot.matrix([[1, 2], [0, 1]], groups=[[0, 1], [-1, 0]], names=["a", "b"])
     assert named.text == "Matrix 2×2, 2 different weights in 3 cells: a, b; 0, a."
+    means = plot.matrix(np.zeros((2, 2)), groups=[[0, 0], [1, 1]], group="shared mean", numbers=False)
+    assert means.text == "Matrix 2×2, 2 shared means in 4 cells."
 
 
 def test_pictures_take_tensors_with_a_graph():

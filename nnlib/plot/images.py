@@ -35,8 +35,11 @@ def image_grid(
     title: str = "",
     low: float | None = None,
     high: float | None = None,
+    width: float = 1.1,
 ) -> Picture:
     """Images (N, H, W) or (N, H, W, 3) with labels; with ``predictions``, a tick or a cross: right or wrong.
+
+    (N, H, W) is ink: white at ``low``, black at ``high``. ``width`` is that of one image, in inches.
 
     >>> plot.image_grid(np.zeros((2, 4, 4)), labels=[3, 5], predictions=[3, 6]).show()
     2 images of 4×4. 1 of 2 right; wrong: number 2 (5 taken for 6).
@@ -57,8 +60,8 @@ def image_grid(
     right = [] if predictions is None else [str(a) == str(b) for a, b in zip(labels or [], predictions)]
     tall = images.shape[1] / images.shape[2]
     size = (
-        max(1.15 * columns, 3.0),
-        (1.1 * tall + (0.38 if labels is not None else 0.08)) * rows + (0.4 if title else 0.1),
+        max((width + 0.05) * columns, 3.0),
+        (width * tall + (0.38 if labels is not None else 0.08)) * rows + (0.4 if title else 0.1),
     )
 
     def draw(figure: Any) -> None:
@@ -122,12 +125,13 @@ def matrix(
     title: str = "",
     xlabel: str = "",
     ylabel: str = "",
+    group: str = "different weight",
 ) -> Picture:
     """A matrix as coloured cells with its numbers: red above zero, blue below, white at zero.
 
     ``groups`` (the same shape, -1 for none) gives cells with one number one fill and hatch instead, so that shared
-    weights look shared; ``names`` call the groups. ``rows`` and ``columns`` label the sides. ``numbers`` False
-    leaves the numbers out.
+    weights look shared; ``names`` call the groups, ``group`` says what a group is. ``rows`` and ``columns`` label the
+    sides. ``numbers`` False leaves the numbers out.
 
     >>> plot.matrix([[1, 0], [0, -2]]).show()
     Matrix 2×2, from -2 to 1: 1, 0; 0, -2.
@@ -195,7 +199,7 @@ def matrix(
         said = [[number(v) for v in row] for row in table]
     else:
         shared = kinds[kinds >= 0]
-        text += f"{count(len(np.unique(shared)), 'different weight')} in {count(shared.size, 'cell')}"
+        text += f"{count(len(np.unique(shared)), group)} in {count(shared.size, 'cell')}"
         said = [[names[k] if k >= 0 else "0" for k in row] for row in kinds] if names else []
     if table.size <= 64 and said:
         text += ": " + "; ".join(", ".join(row) for row in said)
