@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from nnlib.widgets import convolution_bench
+from nnlib.widgets import convolution_bench, shift_test
 
 # ------------------------------------------------------------ convolution bench
 
@@ -105,3 +105,94 @@ def test_values_that_are_no_numbers_are_refused():
     experiment.widgets["kernel"].value = "1 0 −1"
     assert experiment.error is None
     assert experiment.numbers.w.tolist() == [1, 0, -1]
+
+
+# ------------------------------------------------------------ shift test
+
+Shift = shift_test.ShiftTest
+digits = pytest.mark.parametrize("digit", [0, 3, 8])
+
+
+@digits
+def test_on_a_ring_a_convolution_moves_along_and_the_end_stays_the_same(digit):
+    for right, down, end in itertools.product((-5, 1, 6), (0, 3), shift_test.ENDS):
+        n = Shift.measure(digit=digit, right=right, down=down, pool="none", end=end)
+        assert n.stage("convolution").equivariance == 0
+        assert n.stage("convolution").invariance > 0.3  # it moved
+        assert n.stages[-1].invariance == 0
+
+
+@digits
+def test_zero_padding_breaks_both_where_the_digit_meets_an_edge_and_only_there(digit):
+    for right in (3, 5):
+        zeros, ring = (
+            Shift.measure(digit=digit, right=right, pool="none", padding=p)
+            for p in ("zeros", "ring")
+        )
+        assert zeros.stage("convolution").equivariance > 0.03
+        assert zeros.stages[-1].invariance > 0.01
+        assert ring.stage("convolution").equivariance == ring.stages[-1].invariance == 0
+    clear = Shift.measure(**shift_test.CLEAR)
+    assert clear.padding == "zeros"
+    assert clear.stage("convolution").equivariance == clear.stages[-1].invariance == 0
+
+
+@digits
+@pytest.mark.parametrize(
+    "settings", [{"stride": "2", "pool": "none"}, {"pool": "max 2 × 2"}, {"pool": "mean 2 × 2"}]
+)
+def test_steps_of_two_break_equivariance_at_odd_shifts_and_not_at_even_ones(digit, settings):
+    for right, down in ((1, 0), (0, 1), (3, 2), (-5, 0)):
+        odd = Shift.measure(digit=digit, right=right, down=down, **settings).stages[-2]
+        even = Shift.measure(digit=digit, right=2 * right % 6, down=2 * down, **settings).stages[-2]
+        assert odd.step == even.step == 2
+        assert odd.equivariance > 0.1
+        assert even.equivariance == 0
+
+
+@digits
+def test_with_stride_2_the_mean_survives_even_shifts_alone(digit):
+    same = [
+        r
+        for r in range(-6, 7)
+        if Shift.measure(digit=digit, right=r, stride="2", pool="none").stages[-1].invariance == 0
+    ]
+    assert same == [-6, -4, -2, 0, 2, 4, 6]
+
+
+@digits
+def test_the_invariance_of_pooling_is_partial(digit):
+    n = Shift.measure(digit=digit)
+    convolution, pooling, end = (s.invariance for s in n.stages[1:])
+    assert 0.2 < pooling < 0.95 * convolution
+    assert Shift.measure(digit=digit, right=2).stage("pooling").invariance > pooling
+    still = Shift.measure(digit=digit, right=0)  # the contrast's end
+    assert (
+        [s.invariance for s in still.stages]
+        == [s.equivariance for s in still.stages]
+        == [0, 0, 0, 0]
+    )
+    whole = Shift.measure(digit=digit, pool="none", end="maximum of the map")
+    assert whole.stages[-1].invariance == 0
+
+
+def test_the_maps_are_those_of_a_plain_double_loop():
+    image = shift_test.sheet(3)
+    assert image.shape == (12, 12)
+    kernel = np.array(shift_test.FILTERS["spots"]) / 8
+    wrapped = np.pad(image, 1, mode="wrap")
+    want = np.array(
+        [[(wrapped[i : i + 3, j : j + 3] * kernel).sum() for j in range(12)] for i in range(12)]
+    )
+    got = Shift.measure(digit=3).stage("convolution").plain[2]
+    np.testing.assert_allclose(got, np.maximum(want, 0), atol=1e-12)
+
+
+def test_one_pixel_can_change_half_of_a_pooled_map():
+    experiment = Shift()
+    experiment.set(right=2)
+    assert not experiment.met  # two pixels are no small shift
+    experiment.set(right=1, pool="none")
+    assert not experiment.met  # and no pooling no test of it
+    experiment.set(right=1, pool="mean 2 × 2")
+    assert experiment.met

@@ -26,6 +26,7 @@ _WHERE = {
     "LesionBench": "lesion_bench",
     "ResNetLedger": "resnet_ledger",
     "ShapeExplorer": "shape_explorer",
+    "ShiftTest": "shift_test",
     "TenKnobs": "ten_knobs",
     "TrainingCurves": "curves",
     "TwoDistributions": "two_distributions",
