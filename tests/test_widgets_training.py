@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from nnlib.widgets import depth_and_scale, two_distributions
+from nnlib.widgets import depth_and_scale, table_top, two_distributions
 
 # ------------------------------------------------------------ two distributions
 
@@ -162,3 +162,99 @@ def test_even_layer_norm_lets_gradients_grow_under_tanh():
     assert not experiment.met
     experiment.set(activation="tanh", norm="layer norm", depth=50)
     assert experiment.met
+
+
+# ------------------------------------------------------------ table-top
+
+Table = table_top.TableTop
+GABOR = {"surface": table_top.SURFACES[2], **table_top.GABOR}
+
+
+def test_one_point_per_step_never_rests_and_the_full_batch_does():
+    for draw in range(3):
+        numbers = Table.measure(draw=draw)
+        assert numbers.resting == [True, False, True]
+        assert numbers.recent[0] < 1e-3
+        assert numbers.recent[1] > 0.5
+    assert (
+        Table.measure(rate=0.02).recent[1] < numbers.recent[1] / 3
+    )  # a smaller rate, a lower orbit
+
+
+def test_points_that_can_all_be_fitted_let_it_rest():
+    for draw in range(3):
+        numbers = Table.measure(surface=table_top.SURFACES[1], draw=draw)
+        assert numbers.resting == [True] * 3
+        assert numbers.recent.max() < 1e-2
+
+
+def test_noise_leaves_a_bad_valley_where_the_full_batch_stays():
+    ends = [Table.measure(**GABOR, batch=5, draw=draw).recent for draw in range(10)]
+    assert all(0.24 < end[0] < 0.26 for end in ends)
+    assert sum(end[1] < 0.2 for end in ends) >= 8
+    quiet = [Table.measure(**GABOR, batch=55, draw=draw).recent for draw in range(10)]
+    assert all(0.24 < end[1] < 0.26 for end in quiet)  # too little noise, and nothing happens
+
+
+def test_momentum_overshoots_and_without_it_the_loss_only_falls():
+    numbers = Table.measure()
+    rises = (np.diff(numbers.above) > 1e-9).sum(1)
+    assert rises[0] == 0
+    assert rises[2] > 20
+    assert numbers.recent[2] < numbers.recent[0]  # and yet it wins
+    plain = Table.measure(momentum=0.0, batch=61)
+    assert plain.paths[2] == pytest.approx(plain.paths[0], abs=1e-12)  # nothing to tell them apart
+    assert plain.paths[1] == pytest.approx(plain.paths[0], abs=1e-12)
+
+
+def test_the_paths_are_those_of_gradients_by_hand():
+    x, y = (t.data for t in table_top.examples(table_top.SURFACES[0]))
+    phi, velocity = np.array([10.0, 20.0]), np.zeros(2)
+    path = [phi]
+    for _ in range(40):
+        error = phi[0] + phi[1] * x - y
+        velocity = 0.9 * velocity + 2 * np.array([error.mean(), (error * x).mean()])
+        phi = phi - 0.1 * velocity
+        path.append(phi)
+    assert Table.measure(steps=40).paths[2] == pytest.approx(np.array(path))
+    lowest = Table.measure().lowest
+    slope = np.stack([np.ones(61), x]) @ (lowest[0] + lowest[1] * x - y)
+    assert slope == pytest.approx(np.zeros(2), abs=1e-9)
+
+
+def test_a_rate_too_large_runs_away_and_is_said():
+    numbers = Table.measure(rate=1.0)
+    assert all(numbers.diverged)
+    assert np.isfinite(numbers.paths).all()
+    assert "run away" in table_top.say(numbers)
+    assert not any(Table.measure(rate=1.0, steps=0).diverged)
+
+
+def test_level_lines_of_a_bowl_are_closed_circles():
+    x = np.linspace(-2, 2, 41)
+    z = x[:, None] ** 2 + x**2
+    (circle,) = table_top.level_lines(x, x, z, 1.0)
+    assert circle[0] == circle[-1]
+    assert np.hypot(*np.array(circle).T) == pytest.approx(np.ones(len(circle)), abs=5e-3)
+    (arc,) = table_top.level_lines(x[20:], x[20:], z[20:, 20:], 1.0)
+    assert arc[0] != arc[-1]
+    assert table_top.level_lines(x, x, z, 99.0) == []
+
+
+def test_a_ball_with_hardly_any_friction_loses_to_descent():
+    experiment = Table()
+    assert experiment.numbers.steps == 0  # nothing told before the question
+    experiment.predict("far away")
+    assert experiment.numbers.steps == 200
+    assert not experiment.met
+    experiment.set(momentum=0.99)
+    assert experiment.met
+
+
+def test_a_new_surface_brings_its_rate_and_start():
+    experiment = Table()
+    experiment.set()
+    experiment.widgets["surface"].value = table_top.SURFACES[2]
+    assert experiment.error is None
+    assert experiment.settings["rate"] == experiment.widgets["rate"].value == 1.0
+    assert experiment.settings["start0"] == experiment.widgets["start0"].value == 5.0

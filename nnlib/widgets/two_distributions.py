@@ -184,14 +184,16 @@ def _curves(scene: Scene, numbers: Numbers) -> None:
     for curve, name, color in zip(
         numbers.curves, ("KL(q‖p)", "KL(p‖q)"), ("blue", "red"), strict=True
     ):
-        points = [at(k, v) for k, v in zip(numbers.fades, curve, strict=True) if math.isfinite(v)]
+        gone = zip(
+            numbers.fades[: numbers.fade + 1], curve, strict=False
+        )  # as far as the slider has come
+        points = [at(k, v) for k, v in gone if math.isfinite(v)]
         scene.line(*points, color=color, width=2.5, dash=color == "red", id=name)
         here = curve[numbers.fade]
         if math.isfinite(here):
             px, py = at(numbers.fade, here)
             scene.circle(px, py, 5, color=color, fill="paper", id=f"dot {name}")
-        end = curve[-1]
-        y = at(0, end)[1] if math.isfinite(end) else top
+        y = at(0, here)[1] if math.isfinite(here) else top
         names.append((y, f"{name} {_told(here)}" if math.isfinite(here) else f"{name} ∞", color))
     names.sort()
     if names[1][0] - names[0][0] < 18:  # two labels never on one another
