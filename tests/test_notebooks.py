@@ -70,6 +70,8 @@ LESSONS = {
     "11-modules.ipynb",
     "12-training.ipynb",
     "13-normalisation.ipynb",
+    "14-convolution-1d.ipynb",
+    "15-images-and-cnns.ipynb",
     "16-residual-networks.ipynb",
 }
 
