@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnlib.widgets import ten_knobs
+from nnlib.widgets import fold, ten_knobs
 
 # ------------------------------------------------------------ ten knobs
 
@@ -100,4 +100,87 @@ def test_a_joint_follows_the_pointer():
         None, {"type": "drag", "id": "joint 1", "at": [left + width * 2 / 3, y]}, []
     )
     assert experiment.numbers.joints[0] == pytest.approx(2.0)
+    assert experiment.error is None
+
+
+# ------------------------------------------------------------ fold
+
+Fold = fold.Fold
+
+
+def most_of_one_layer(units, tries=200):
+    """The most pieces on the whole line that random single layers of so many units draw."""
+    rng = np.random.default_rng(0)
+    best = 0
+    for _ in range(tries):
+        w, b, v = rng.normal(size=(3, units))
+        joints = np.sort(-b / w)
+        middles = np.concatenate(
+            [[joints[0] - 1], (joints[1:] + joints[:-1]) / 2, [joints[-1] + 1]]
+        )
+        slopes = ((w * middles[:, None] + b > 0) * w) @ v
+        best = max(best, 1 + np.count_nonzero(abs(np.diff(slopes)) > 1e-9))
+    return best
+
+
+def test_two_zigs_draw_nine_pieces_and_one_layer_of_six_at_most_seven():
+    deep = Fold.measure()
+    assert deep.units == 6
+    assert deep.pieces == 9
+    assert deep.single == most_of_one_layer(6) == 7
+    assert len(deep.same) == 9  # nine inputs laid on each other at 0
+    np.testing.assert_allclose(deep.edges, np.linspace(-1, 1, 10), atol=1e-12)
+    np.testing.assert_allclose(abs(deep.slopes), 9)
+
+
+def test_the_gain_vanishes_when_the_first_fold_stays_between_the_joints_of_the_second():
+    flat, folded = Fold.measure(reach=0.3), Fold.measure(reach=0.5)
+    assert flat.pieces == 3 < flat.single
+    assert folded.pieces == 9
+    assert Fold.measure(layers=1).pieces == 3  # nor is there a gain without depth
+
+
+@pytest.mark.parametrize(("kind", "base"), [("zig (3 units)", 3), ("tent (2 units)", 2)])
+def test_folds_multiply_and_units_add(kind, base):
+    for layers in (1, 2, 3, 4):
+        n = Fold.measure(kind=kind, layers=layers)
+        assert n.pieces == base**layers
+        assert n.units == base * layers
+
+
+@pytest.mark.parametrize("kind", fold.KINDS)
+@pytest.mark.parametrize("layers", [1, 2, 3, 4])
+@pytest.mark.parametrize("reach", [0.1, 0.35, 0.65, 1.0])
+def test_the_pieces_are_those_of_the_composition(kind, layers, reach):
+    joints, outer = map(np.array, fold.KINDS[kind])
+    n = Fold.measure(kind=kind, layers=layers, reach=reach, u=0.37)
+
+    def plain(u):
+        for i in range(layers):
+            u = (np.maximum(u[:, None] - joints, 0) @ outer - 1) * (reach if i < layers - 1 else 1)
+        return u
+
+    np.testing.assert_allclose(plain(n.sample), np.interp(n.sample, n.edges, n.heights), atol=1e-9)
+    np.testing.assert_allclose(plain(n.same), n.path[-1], atol=1e-6)
+    np.testing.assert_allclose(n.course[-1], plain(n.sample), atol=1e-12)
+
+
+def test_a_short_fold_meets_the_challenge_and_a_single_zig_does_not():
+    experiment = Fold()
+    experiment.set(layers=1)
+    assert not experiment.met
+    experiment.set(layers=2, kind="tent (2 units)", reach=0.3)
+    assert not experiment.met
+    experiment.set(kind="zig (3 units)")
+    assert experiment.met
+
+
+def test_the_input_follows_the_pointer():
+    experiment = Fold()
+    experiment.set(u=0.5)
+    x, y = fold.draw(experiment.numbers).find("u").points[0]
+    experiment._message(None, {"type": "press", "id": "u", "at": [x, y]}, [])
+    assert experiment.settings["u"] == 0.5
+    experiment._message(None, {"type": "drag", "id": "u", "at": [fold.CURVE[0], y]}, [])
+    assert experiment.settings["u"] == -1
     assert experiment.error is None
