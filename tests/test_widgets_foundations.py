@@ -1,0 +1,97 @@
+"""The surprises of the experiments on descent, activations, likelihood and gradient checks, and where they vanish."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ipywidgets")
+pytest.importorskip("anywidget")
+
+from nnlib.widgets import loss_bowl
+
+# ------------------------------------------------------------ loss bowl
+
+Bowl = loss_bowl.LossBowl
+
+
+@pytest.mark.parametrize("start", [(-0.4, 3.5), (0.0, 0.0), (3.0, 4.0)])
+def test_one_per_cent_past_the_limit_diverges(start):
+    below, at, past = (
+        Bowl.measure(percent=p, steps=500, intercept=start[0], slope=start[1])
+        for p in (99, 100, 101)
+    )
+    assert below.excess[-1] < 1e-7
+    assert past.excess[-1] > 1e8
+    e = (at.path - loss_bowl.BEST) @ loss_bowl.AXES[:, 1]
+    assert e[1::2] == pytest.approx(-e[0])  # at the limit itself it bounces between two walls
+    assert e[::2] == pytest.approx(e[0])
+
+
+def test_where_nothing_lies_across_the_valley_the_limit_means_nothing():
+    """The surprise's end: a start on the long axis, here within 0.004 of it."""
+    off = lambda p: abs(float((np.array(p) - loss_bowl.BEST) @ loss_bowl.AXES[:, 1]))
+    grid = itertools.product(np.arange(-46, 71) / 20, np.arange(-10, 87) / 20)
+    far = [p for p in grid if math.dist(p, loss_bowl.BEST) > 2]
+    start = min(far, key=off)
+    assert off(start) < 0.004
+    on_axis = Bowl.measure(percent=101, steps=40, intercept=start[0], slope=start[1])
+    assert on_axis.excess[-1] < 1e-3 * on_axis.excess[0]
+    experiment = Bowl()
+    experiment.predict("below 1")
+    assert not experiment.met
+    experiment.set(percent=99)
+    assert not experiment.met
+    experiment.set(percent=101, steps=40, intercept=start[0], slope=start[1])
+    assert experiment.met
+
+
+def test_the_path_is_the_closed_form_and_the_losses_are_those_of_the_points():
+    for percent, steps in itertools.product((10, 50, 98, 103), (1, 30)):
+        numbers = Bowl.measure(percent=percent, steps=steps)
+        e = (numbers.path - loss_bowl.BEST) @ loss_bowl.AXES
+        powers = np.array(numbers.factors) ** np.arange(steps + 1)[:, None]
+        assert e == pytest.approx(e[0] * powers, abs=1e-9)
+        lowest = 1 / 18
+        assert numbers.losses == pytest.approx(numbers.excess + lowest)
+
+
+def test_gradient_and_level_line_meet_at_right_angles_everywhere_but_at_the_bottom():
+    for intercept, slope in itertools.product((-2.3, -0.4, 0.85, 2.0, 3.5), (-0.5, 0.9, 1.55, 4.3)):
+        assert Bowl.measure(intercept=intercept, slope=slope, steps=0).angle == pytest.approx(
+            90, abs=1e-3
+        )
+    numbers = Bowl.measure(steps=0)
+    numbers.gradient = np.zeros(2)
+    assert math.isnan(numbers.angle)
+    assert "there is no gradient" in loss_bowl.say(numbers)
+
+
+def test_a_small_change_of_the_loss_is_no_arrival():
+    change, level = loss_bowl.RULES[1:]
+    far, near = (
+        Bowl.measure(percent=1, steps=500, digits=2, rule=rule) for rule in (change, level)
+    )
+    assert far.stopped
+    assert not near.stopped
+    assert far.excess[-1] > 100 * 0.01
+    assert math.hypot(*far.gradient) > 1
+    both = [Bowl.measure(percent=60, steps=500, digits=5, rule=rule) for rule in (change, level)]
+    assert all(
+        numbers.stopped and numbers.excess[-1] < 1e-4 for numbers in both
+    )  # no contrast here
+    assert "(the rule has not spoken yet)" in loss_bowl.say(near)
+
+
+def test_the_start_can_be_dragged_and_stays_on_the_sheet():
+    experiment = Bowl()
+    experiment.set()
+    start = loss_bowl.draw(experiment.numbers).find("start").points[0]
+    experiment._message(None, {"type": "press", "id": "start", "at": [start[0] + 64, start[1]]}, [])
+    assert experiment.settings["intercept"] == pytest.approx(0.6)
+    assert experiment.settings["slope"] == pytest.approx(3.5)
+    experiment._message(None, {"type": "drag", "id": "start", "at": [-9999, 9999]}, [])
+    assert (experiment.settings["intercept"], experiment.settings["slope"]) == (-2.3, -0.5)
