@@ -4,6 +4,7 @@
     lessons   what a lesson says about itself (title, time, claims, formulas, figures)
     store     execute a notebook and write it the same, byte for byte, on every machine
     index     notebooks/index.ipynb, made from what the lessons say about themselves
+    symbols   the letters of the lessons and what the five sources write for them
 
 Nothing here is imported by ``import nnlib``.
 """

@@ -3,7 +3,8 @@
     python -m nnlib.course.index            write it
     python -m nnlib.course.index --check    exit with status 1 if it is not up to date
 
-Everything in it comes from the lessons' own metadata and from the course map; nobody edits it.
+Everything in it comes from the lessons' own metadata, from the course map and from the table of
+symbols (nnlib/course/symbols.py); nobody edits it.
 Links carry the cell (``04-hidden-layer.ipynb#cell-id=by-hand``), which JupyterLab scrolls to.
 """
 
@@ -20,6 +21,7 @@ from typing import Any
 from . import CourseError, checkout
 from .lessons import Lesson, load_all
 from .store import dumps, lines, normalise, write_atomic
+from .symbols import SOURCES, SYMBOLS
 
 __all__ = ["build", "main"]
 
@@ -37,6 +39,7 @@ def build(lessons: Sequence[Lesson], course_map: dict[str, Any]) -> dict[str, An
         "formulas": _formulas(lessons),
         "figures": _figures(lessons),
         "experiments": _experiments(lessons),
+        "symbols": _symbols(lessons),
     }
     cells = [
         {"cell_type": "markdown", "id": id, "metadata": {}, "source": lines("\n".join(text))}
@@ -61,9 +64,9 @@ def _name(text: str) -> str:
 def _title() -> Iterator[str]:
     yield "# Find anything"
     yield ""
-    yield "Lessons, concepts, slips of the notes, formulas, figures, experiments, each with a link."
+    yield "Lessons, concepts, slips of the notes, formulas, figures, experiments, symbols, linked."
     yield ""
-    parts = ["lessons", "concepts", "slips", "formulas", "figures", "experiments"]
+    parts = ["lessons", "concepts", "slips", "formulas", "figures", "experiments", "symbols"]
     yield " · ".join(f"[{part.capitalize()}](#cell-id={part})" for part in parts)
 
 
@@ -144,6 +147,26 @@ def _experiments(lessons: Sequence[Lesson]) -> Iterator[str]:
         if lesson.experiment:
             name = _cellsafe(lesson.experiment["name"])
             yield f"- {_link(lesson, name, lesson.experiment['cell'])} ({lesson.number})"
+
+
+def _symbols(lessons: Sequence[Lesson]) -> Iterator[str]:
+    yield "## Symbols"
+    yield ""
+    yield "Each letter of the lessons, the lesson that introduces it, and what each of the five"
+    yield "sources writes for it, in its own counting (– where it has no letter). Sources set many"
+    yield "of them in bold. The same letter can mean something else there: read along the row."
+    yield ""
+    yield f"| we write | for | shape | lesson | {' | '.join(SOURCES.values())} |"
+    yield "|---" * (4 + len(SOURCES)) + "|"
+    there = {lesson.number: lesson for lesson in lessons}
+    for symbol in SYMBOLS:
+        lesson = there.get(symbol.lesson)
+        where = symbol.lesson
+        if lesson:
+            where = _link(lesson, where, symbol.cell if lesson.cell(symbol.cell) else None)
+        names = " | ".join(f"${name}$" if name else "–" for name in symbol.names.values())
+        shape = symbol.shape or "–"
+        yield f"| ${symbol.latex}$ | {symbol.what} | {shape} | {where} | {names} |"
 
 
 def readme(text: str, lessons: Sequence[Lesson]) -> str:
