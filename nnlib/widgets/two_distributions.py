@@ -123,16 +123,11 @@ def _bars(scene: Scene, numbers: Numbers) -> None:
             tall = height * float(share)
             scene.box(x, top + height - tall, 38, tall, color=color, fill=f"{color}-tint",
                       dash=name == "p", id=f"{name} {day}")  # fmt: skip
-            text = number(share, 2) if share >= 1e-3 or share == 0 else f"{share:.0e}"
-            text = text.replace("e-0", "e−").replace("e-", "e−")
-            scene.text(
-                x + 19,
-                top + height - tall - 10,
-                f"{name} {text}",
-                color=color,
-                size=11.5,
-                bold=True,
-            )
+            y, look = top + height - tall - 10, {"color": color, "size": 11.5, "bold": True}
+            if share >= 1e-3 or share == 0:
+                scene.text(x + 19, y, f"{name} {number(share, 2)}", **look)
+            else:  # too long for the middle of a bar
+                scene.text(x + 3, y, f"{name} {number(f'{share:.0e}', 1)}", anchor="start", **look)
 
 
 def _ledger(scene: Scene, numbers: Numbers) -> None:
@@ -198,8 +193,9 @@ def _curves(scene: Scene, numbers: Numbers) -> None:
     names.sort()
     if names[1][0] - names[0][0] < 18:  # two labels never on one another
         names[1] = (names[0][0] + 18, *names[1][1:])
+    up = max(names[1][0] - (top + height), 0)
     for y, text, color in names:
-        scene.text(left + width + 12, min(y, top + height), text, color=color, anchor="start", bold=True)  # fmt: skip
+        scene.text(left + width + 12, y - up, text, color=color, anchor="start", bold=True)
 
 
 def _told(value: float) -> str:
@@ -210,7 +206,8 @@ def say(numbers: Numbers) -> str:
     """The shares, both divergences, and which day costs most."""
     q, p = (", ".join(number(v, 3) for v in shares) for shares in (numbers.q, numbers.p))
     said = f"Truth q = ({q}), belief p = ({p}) for sun, cloud, rain."
-    said += f" KL(q‖p) is {_words(numbers.forward.kl)}, KL(p‖q) is {_words(numbers.reverse.kl)} {numbers.unit}."
+    forward, reverse = (_words(w.kl, numbers.unit) for w in (numbers.forward, numbers.reverse))
+    said += f" KL(q‖p) is {forward}, KL(p‖q) is {reverse}."
     for name, belief, part in (("q", "p", numbers.forward), ("p", "q", numbers.reverse)):
         if math.isinf(part.kl):
             day = DAYS[int(np.argmax(part.terms))]
@@ -222,8 +219,8 @@ def say(numbers: Numbers) -> str:
     return said
 
 
-def _words(value: float) -> str:
-    return f"{value:.6f}" if math.isfinite(value) else "infinite"
+def _words(value: float, unit: str) -> str:
+    return f"{value:.6f} {unit}" if math.isfinite(value) else "infinite"
 
 
 class TwoDistributions(Experiment):
