@@ -232,17 +232,18 @@ def draw(numbers: Numbers) -> Scene:
         )
     for j, t in enumerate(n.window):
         a, b = (outputs[n.output], ROW_Y + cell), (_middle(n, t), ROW_X)
-        if (n.output, j) not in n.paths:
-            scene.line(b, a, color="blue", width=2, id=f"window {j}")
+        if (n.output, j) in n.paths:
+            continue  # the gradient's path below takes the same way
+        scene.line(b, a, color="blue", width=2, id=f"window {j}")
         place = 0.30
         px, py = b[0] + place * (a[0] - b[0]), b[1] + place * (a[1] - b[1])
-        scene.box(px - 11, py - 9, 22, 18, fill="paper", color="none")
+        scene.box(px - 8, py - 9, 16, 18, fill="paper", color="none")
         scene.text(px, py, number(n.w[j], 3), size=13, color="blue", bold=True, id=f"weight {j}")
     for i, j in n.paths:
         a, b = (outputs[i], ROW_Y + cell), (_middle(n, n.input), ROW_X)
         scene.line(a, b, color="red", width=2, dash=True, arrow=True, id=f"path {i}")
-        px, py = a[0] + 0.26 * (b[0] - a[0]), a[1] + 0.26 * (b[1] - a[1])
-        scene.box(px - 11, py - 9, 22, 18, fill="paper", color="none")
+        px, py = a[0] + 0.42 * (b[0] - a[0]), a[1] + 0.42 * (b[1] - a[1])
+        scene.box(px - 8, py - 9, 16, 18, fill="paper", color="none")
         scene.text(px, py, number(n.w[j], 3), size=13, color="red", bold=True)
     for top, name, row in ((ROW_GRAD, "dL/dx", n.grad), (ROW_FORGOT, "not flipped", n.forgot)):
         scene.text(LEFT - 12, top + cell / 2, name, size=13, color="red" if top == ROW_GRAD else "faint", anchor="end",
