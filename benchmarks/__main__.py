@@ -1,7 +1,7 @@
 """Compare nnlib with PyTorch and the teaching libraries: ``python -m benchmarks [workload ...]``.
 
-Every figure comes from a process of its own, the libraries take turns, and what counts is the ratio to PyTorch within this
-run. ``--write`` puts the table, the plot and the machine into ``benchmarks/README.md``.
+Every figure comes from a process of its own, the libraries take turns, and what counts is the ratio to PyTorch within
+this run. ``--write`` puts the table, the plot and the machine into ``benchmarks/README.md``.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .workloads import WORKLOADS, Workload
 HERE = Path(__file__).parent
 LIBRARIES = ("nnlib", "torch", "autograd", "mygrad", "micrograd")
 EXTRA = {
-    "import": Workload(name="import", what="import of the library, with NumPy", owed=0.3, goal=0.2, build={
-        library: None for library in LIBRARIES}),
+    "import": Workload(name="import", what="import of the library, with NumPy", owed=0.3, goal=0.2, 
+        build=dict.fromkeys(LIBRARIES)),
     "peak memory": Workload(name="peak memory", what="largest resident memory of the ResNet-20 training", owed=0.5,
         goal=0.35, build={"nnlib": None, "torch": None}),
 }  # fmt: skip
@@ -59,7 +59,7 @@ def compare(names: list[str], rounds: int, seconds: float, threads: int) -> list
                     bar.update()
     rows = []
     for name in names:
-        row: dict[str, Any] = {"name": name, "what": chosen[name].what, "owed": chosen[name].owed, "goal": chosen[name].goal}
+        row: dict[str, Any] = {key: getattr(chosen[name], key) for key in ("name", "what", "owed", "goal")}
         for library in found:
             if (name, library) in results:
                 medians = [r["median"] for r in results[name, library]]
@@ -95,7 +95,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         if "ratio" in row:
             mark = "" if row["ratio"] <= row["owed"] else " (missed)"
             ratio = f"**{row['ratio']:.2f}** ({row['ratios'][0]:.2f}–{row['ratios'][1]:.2f}){mark}"
-        lines.append(f"| {row['name']}: {row['what']} | " + " | ".join(cells) + f" | {ratio} | {row['owed']} | {row['goal']} |")
+        cells = [f"{row['name']}: {row['what']}", *cells, ratio, str(row["owed"]), str(row["goal"])]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -103,11 +104,12 @@ def machine(threads: int) -> str:
     """What the figures depend on."""
     processor = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
-        names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-        processor = names[0] if names else processor
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        processor = next((line.split(":")[1].strip() for line in lines if "model name" in line), processor)
     packages = [p for p in ("numpy", *LIBRARIES) if p != "nnlib" and importlib.util.find_spec(p)]
     versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in packages)
-    return f"{processor}, {os.cpu_count()} cores, {threads} BLAS thread(s); {platform.system()}, Python {platform.python_version()}; {versions}"
+    system = f"{platform.system()}, Python {platform.python_version()}"
+    return f"{processor}, {os.cpu_count()} cores, {threads} BLAS thread(s); {system}; {versions}"
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
@@ -137,7 +139,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="update benchmarks/README.md and its plot")
     arguments = parser.parse_args()
     everything = [*WORKLOADS, *EXTRA]
-    names = [n for n in everything if not arguments.workloads or any(w.lower() in n.lower() for w in arguments.workloads)]
+    asked = [w.lower() for w in arguments.workloads] or [""]
+    names = [n for n in everything if any(w in n.lower() for w in asked)]
     if not names:
         parser.error(f"no workload is called {arguments.workloads}; there are {', '.join(everything)}")
     rows = compare(names, arguments.rounds, arguments.seconds, arguments.threads)
@@ -147,8 +150,8 @@ def main() -> int:
         plot(rows, HERE / "ratios.png")
         readme = HERE / "README.md"
         before = readme.read_text(encoding="utf-8").split("<!-- results -->")[0]
-        results = f"{before}<!-- results -->\n\n{machine(arguments.threads)}\n\n{table(rows)}\n\n![Ratios](ratios.png)\n"
-        readme.write_text(results, encoding="utf-8")
+        parts = [f"{before}<!-- results -->", machine(arguments.threads), table(rows), "![Ratios](ratios.png)"]
+        readme.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What is timed. A workload gets the library's names and returns the step; set-up is not timed, leaves inside the step are.
+"""What is timed. A workload gets the library's names and returns the step; leaves made inside the step count.
 
 nnlib and PyTorch run the same lines: ``lib`` is ``nnlib`` or ``torch``, ``nn`` its layers, ``F`` its functions.
 """
