@@ -23,7 +23,7 @@ from .workloads import WORKLOADS, Workload
 HERE = Path(__file__).parent
 LIBRARIES = ("nnlib", "torch", "autograd", "mygrad", "micrograd")
 EXTRA = {
-    "import": Workload(name="import", what="import of the library, with NumPy", owed=0.3, goal=0.2, 
+    "import": Workload(name="import", what="import of the library, with NumPy", owed=0.3, goal=0.2,
         build=dict.fromkeys(LIBRARIES)),
     "peak memory": Workload(name="peak memory", what="largest resident memory of the ResNet-20 training", owed=0.5,
         goal=0.35, build={"nnlib": None, "torch": None}),
