@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from nnlib.widgets import loss_bowl
+from nnlib.widgets import activation_gallery, loss_bowl
 
 # ------------------------------------------------------------ loss bowl
 
@@ -95,3 +95,70 @@ def test_the_start_can_be_dragged_and_stays_on_the_sheet():
     assert experiment.settings["slope"] == pytest.approx(3.5)
     experiment._message(None, {"type": "drag", "id": "start", "at": [-9999, 9999]}, [])
     assert (experiment.settings["intercept"], experiment.settings["slope"]) == (-2.3, -0.5)
+
+
+# ------------------------------------------------------------ activation gallery
+
+Gallery = activation_gallery.ActivationGallery
+
+
+def test_sigmoid_slopes_die_by_depth_ten():
+    sigmoid = Gallery.measure(activation="sigmoid", depth=10)
+    assert sigmoid.best[-1] == pytest.approx(0.25**10)
+    for start in (-5.0, -1.0, 0.0, 0.5, 5.0):
+        product = Gallery.measure(activation="sigmoid", depth=10, start=start).products[-1]
+        assert 0 < product < 0.25**10 < 1e-6
+    softplus = Gallery.measure(activation="softplus", depth=10)  # its slope is the sigmoid
+    grown = math.exp(0.5)
+    assert softplus.products[-1] == pytest.approx(grown / (10 + grown))
+
+
+def test_nothing_is_lost_with_relu_nor_at_depth_one():
+    """The surprise's end: slope exactly 1 at any depth; and one sigmoid alone passes a quarter."""
+    for depth in (1, 10, 30):
+        assert Gallery.measure(activation="ReLU", depth=depth).products == pytest.approx(1)
+    assert Gallery.measure(activation="ReLU", start=-0.5).products[-1] == 0
+    assert Gallery.measure(activation="sigmoid", depth=1, start=0.0).products[-1] == 0.25
+
+
+def test_large_weights_do_not_rescue_the_sigmoid():
+    plain, large = (Gallery.measure(activation="sigmoid", weight=w) for w in (1.0, 4.0))
+    assert large.best[-1] == pytest.approx(1)
+    assert large.products[-1] < plain.products[-1] / 10
+
+
+def test_the_product_of_slopes_is_what_one_backward_pass_gives():
+    for name, weight, start in itertools.product(
+        activation_gallery.ACTIVATIONS, (0.5, 1.0, 4.0), (-2.0, 0.3, 5.0)
+    ):
+        numbers = Gallery.measure(activation=name, weight=weight, start=start, depth=7)
+        assert numbers.products[-1] == pytest.approx(numbers.engine, rel=1e-9, abs=1e-300)
+        assert np.isfinite(numbers.products).all()
+        assert (np.abs(numbers.products) <= numbers.best * (1 + 1e-3)).all()
+
+
+def test_slopes_of_the_curve_are_its_differences():
+    for name in activation_gallery.ACTIVATIONS:
+        numbers = Gallery.measure(activation=name)
+        step = activation_gallery.GRID[1] - activation_gallery.GRID[0]
+        middle = (numbers.value[2:] - numbers.value[:-2]) / (2 * step)
+        smooth = np.abs(activation_gallery.GRID[1:-1]) > 1.5 * step
+        assert numbers.slope[1:-1][smooth] == pytest.approx(middle[smooth], abs=1e-3)
+
+
+def test_only_the_parameter_of_the_activation_is_shown():
+    experiment = Gallery()
+    shown = lambda: [
+        name
+        for name in ("gamma", "alpha", "beta")
+        if experiment.widgets[name].layout.display != "none"
+    ]
+    experiment.set()
+    assert shown() == []
+    experiment.widgets["activation"].value = "ELU"
+    assert shown() == ["alpha"]
+    assert not experiment.met
+    experiment.set(activation="leaky ReLU", gamma=2.0, start=-0.5)
+    assert shown() == ["gamma"]
+    assert experiment.met
+    assert experiment.numbers.products[-1] == pytest.approx(2.0**10)

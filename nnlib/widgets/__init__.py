@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import Any
 
 _WHERE = {
+    "ActivationGallery": "activation_gallery",
     "ConvolutionBench": "convolution_bench",
     "DepthAndScale": "depth_and_scale",
     "FarPoint": "far_point",
