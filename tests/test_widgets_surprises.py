@@ -201,6 +201,13 @@ def test_the_naive_chain_loses_its_gradient_at_800_and_not_at_8():
     assert not experiment.met
 
 
+def test_stepper_asks_its_question_only_over_the_graph_it_is_about() -> None:
+    assert not GraphStepper().revealed
+    other = GraphStepper(expression="q = x + y; q*z + 2*q", values="x = 1, y = 2, z = 4", step=0)
+    assert other.revealed and other.settings["step"] == 0
+    assert other.status.startswith("Inputs: x = 1")
+
+
 @pytest.mark.parametrize(
     ("bug", "example"), [(BUGS[2], "mul gate"), (BUGS[3], "sigmoid, gate by gate")]
 )

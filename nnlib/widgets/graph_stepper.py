@@ -875,6 +875,8 @@ class GraphStepper(Experiment):
         for name, change in (("back", -1), ("next", 1), ("end", 2 * MOST_OPS)):
             self._buttons[name].on_click(lambda _, change=change: self.step(change))
         super().__init__(**settings)
+        if self._settings["example"] != next(iter(EXAMPLES)):
+            self.set()  # pass the question: it is about (x + y) · z, over another graph it misleads
 
     def _part(self, name: str) -> Any:
         return self._buttons[name] if name in self._buttons else super()._part(name)
