@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from nnlib.widgets import activation_gallery, loss_bowl
+from nnlib.widgets import activation_gallery, gradcheck_microscope, loss_bowl
 
 # ------------------------------------------------------------ loss bowl
 
@@ -162,3 +162,86 @@ def test_only_the_parameter_of_the_activation_is_shown():
     assert shown() == ["gamma"]
     assert experiment.met
     assert experiment.numbers.products[-1] == pytest.approx(2.0**10)
+
+
+# ------------------------------------------------------------ gradient-check microscope
+
+Check = gradcheck_microscope.GradcheckMicroscope
+NETWORKS, BUGS = gradcheck_microscope.NETWORKS, gradcheck_microscope.BUGS
+
+
+def test_a_smaller_h_gets_better_and_then_worse():
+    for formula, dtype, best in (
+        ("central", "float64", 5),
+        ("forward", "float64", 8),
+        ("central", "float32", 2),
+        ("forward", "float32", 3),
+    ):
+        errors = Check.measure(formula=formula, dtype=dtype).errors(formula)
+        assert abs(int(np.argmin(errors)) + 1 - best) <= 1
+        assert errors[0] > 10 * errors.min()
+        assert errors[-1] > 100 * errors.min()
+    central = Check.measure().errors("central")
+    assert central[:3] / central[1:4] == pytest.approx(100, rel=0.2)  # truncation: h²
+    assert Check.measure().errors("forward")[:3] / Check.measure().errors("forward")[
+        1:4
+    ] == pytest.approx(10, rel=0.2)
+    assert (
+        1e3 < central[11] / central[7] < 1e5
+    )  # rounding: 1/h, so four decades here, up to its noise
+
+
+def test_a_loose_tolerance_passes_a_wrong_gradient_and_a_tight_one_does_not():
+    loose, tight = (Check.measure(bug=BUGS[4], digits=k) for k in (4, 7))
+    assert loose.passed
+    assert not tight.passed
+    assert "It passes a wrong gradient." in gradcheck_microscope.say(loose)
+    assert Check.measure(digits=7).passed  # and the right gradient passes the tight one too
+    for bug in BUGS[1:4]:
+        assert not Check.measure(bug=bug, digits=3).passed
+
+
+def test_a_constant_network_passes_everything_at_every_h():
+    for bug, dtype in itertools.product(BUGS, ("float64", "float32")):
+        numbers = Check.measure(network=NETWORKS[2], bug=bug, dtype=dtype, digits=10)
+        for formula in gradcheck_microscope.FORMULAS:
+            assert not numbers.errors(formula).any()  # there even the harm of a small h vanishes
+        assert numbers.passed
+        assert "nothing to compare" in gradcheck_microscope.say(numbers)
+    assert not any(Check.measure(bug=bug, digits=7).passed for bug in BUGS[1:])
+
+
+def test_a_right_gradient_fails_across_a_kink_and_not_on_one_side_of_it():
+    across, beside = (Check.measure(network=NETWORKS[1], power=p) for p in (3, 5))
+    assert not across.passed
+    assert "false alarm" in gradcheck_microscope.say(across)
+    assert beside.passed
+
+
+def test_the_backward_pass_by_hand_is_the_engines_and_each_bug_changes_it():
+    import nnlib as nn
+
+    for network in NETWORKS:
+        flat = gradcheck_microscope.weights(network)
+        leaf = nn.tensor(flat, requires_grad=True)
+        engine = nn.grad(gradcheck_microscope.loss(leaf, network), leaf)[0]
+        assert Check.measure(network=network).ours == pytest.approx(engine, rel=1e-12, abs=1e-15)
+        for bug in BUGS[1:]:
+            same = np.allclose(Check.measure(network=network, bug=bug).ours, engine, rtol=1e-6)
+            assert same == (network == NETWORKS[2])
+
+
+def test_the_question_does_not_show_its_answer_and_the_challenge_needs_a_live_network():
+    experiment = Check()
+    shown = len(gradcheck_microscope.draw(experiment.numbers).find("central").points)
+    assert shown == 3
+    assert "least error" not in experiment.status
+    experiment.predict("an error near 1e−16")
+    assert len(gradcheck_microscope.draw(experiment.numbers).find("central").points) == 15
+    assert experiment.numbers.error > 1e-5
+    assert "backward pass" in experiment.view.below
+    experiment.set(bug=BUGS[1], network=NETWORKS[2])
+    assert experiment.numbers.passed
+    assert not experiment.met
+    experiment.set(bug=BUGS[4], network=NETWORKS[0], power=5, digits=3)
+    assert experiment.met

@@ -23,6 +23,7 @@ _WHERE = {
     "DepthAndScale": "depth_and_scale",
     "FarPoint": "far_point",
     "Fold": "fold",
+    "GradcheckMicroscope": "gradcheck_microscope",
     "GraphStepper": "graph_stepper",
     "HiddenLayerLedger": "hidden_layer_ledger",
     "LesionBench": "lesion_bench",
