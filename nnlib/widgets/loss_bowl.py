@@ -332,6 +332,10 @@ class LossBowl(Experiment):
     )
     compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
 
+    def tune(self, numbers: Numbers) -> None:
+        """ε is asked for only where a rule uses it."""
+        self.widgets["digits"].layout.display = "none" if numbers.rule == RULES[0] else None
+
     def drag(self, id: str, x: float, y: float) -> None:
         """Move the start to where the pointer is."""
         left, top, wide, tall = BOWL

@@ -205,6 +205,8 @@ def test_every_slider_moves_by_keyboard(
     latency = []
     for k in range(root.locator(".noUi-handle").count()):
         handle = root.locator(".noUi-handle").nth(k)
+        if not handle.is_visible():  # a control that the chosen setting does not use
+            continue
         handle.focus()
         before = lab.sight(root)
         at_end = float(handle.get_attribute("aria-valuenow") or 0) >= float(
