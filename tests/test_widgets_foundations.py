@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from nnlib.widgets import activation_gallery, gradcheck_microscope, loss_bowl
+from nnlib.widgets import activation_gallery, gradcheck_microscope, likelihood, loss_bowl
 
 # ------------------------------------------------------------ loss bowl
 
@@ -244,4 +244,82 @@ def test_the_question_does_not_show_its_answer_and_the_challenge_needs_a_live_ne
     assert experiment.numbers.passed
     assert not experiment.met
     experiment.set(bug=BUGS[4], network=NETWORKS[0], power=5, digits=3)
+    assert experiment.met
+
+
+# ------------------------------------------------------------ likelihood
+
+Like = likelihood.Likelihood
+
+
+def test_squared_error_is_a_gaussian_in_disguise_and_no_other_models():
+    for outlier in (0.0, 3.0, 10.0):
+        gaussian = Like.measure(outlier=outlier)
+        assert gaussian.disguise == pytest.approx(0.5 * math.log(2 * math.pi))
+        assert gaussian.slope == pytest.approx(gaussian.squared_slope)
+        assert gaussian.best == pytest.approx(np.mean(gaussian.data), abs=0.026)
+        laplace = Like.measure(noise="Laplace", outlier=outlier)
+        assert math.isnan(laplace.disguise)
+        assert laplace.best == pytest.approx(np.median(laplace.data))
+    assert math.isnan(Like.measure(spread=2.0).disguise)
+    assert math.isnan(Like.measure(learned=True).disguise)
+    assert "half the squared error plus 0.9189" in likelihood.say(Like.measure())
+
+
+def test_the_noise_model_decides_what_an_outlier_does_and_without_one_it_does_not():
+    best = lambda **s: [Like.measure(noise=n, **s).best for n in ("Gaussian", "Laplace")]
+    assert best(outlier=10.0) == [2.0, 0.1]
+    assert best(outlier=0.0) == [0.0, 0.0]
+    slopes = [
+        [float(numbers.slope[numbers.at]) for numbers in (Like.measure(noise=n, outlier=o) for o in (5.0, 10.0))]
+        for n in ("Gaussian", "Laplace")
+    ]  # fmt: skip
+    assert slopes[0] == pytest.approx([0.0, -1.0])
+    assert slopes[1] == pytest.approx([0.6, 0.6])
+
+
+def test_a_learned_spread_makes_the_loss_negative_where_the_numbers_agree():
+    for noise in ("Gaussian", "Laplace"):
+        close, far = (
+            Like.measure(noise=noise, learned=True, outlier=o, centre=0.0) for o in (0.0, 10.0)
+        )
+        assert close.loss.min() < -0.1
+        assert "The loss is negative" in likelihood.say(close)
+        assert far.loss.min() > 1
+        assert Like.measure(noise=noise, learned=False, outlier=0.0).loss.min() > 0.6
+    known = math.log(math.sqrt(0.02)) + 0.5 + 0.5 * math.log(2 * math.pi)
+    assert Like.measure(learned=True, outlier=0.0).loss.min() == pytest.approx(known)
+
+
+@pytest.mark.parametrize("noise", ["Bernoulli", "categorical"])
+def test_confidently_wrong_learns_slowest_under_squared_error(noise):
+    wrong, undecided = (Like.measure(noise=noise, logit=z) for z in (-6.0, 0.0))
+    assert abs(wrong.slope[wrong.at]) > 0.99  # where the error is largest, the pull of the loss is
+    assert wrong.pull < 0.01
+    assert undecided.pull > 0.3  # the contrast's end: no saturation, no difference worth the name
+    p = wrong.likelihood
+    assert wrong.slope == pytest.approx(p - 1)  # prediction minus target
+
+
+def test_slopes_are_differences_of_the_losses():
+    for noise, learned in itertools.product(likelihood.NOISES, (False, True)):
+        numbers = Like.measure(noise=noise, learned=learned, outlier=3.0)
+        middle = (numbers.loss[2:] - numbers.loss[:-2]) / (numbers.grid[2:] - numbers.grid[:-2])
+        smooth = np.array([all(abs(g - y) > 0.3 for y in numbers.data) for g in numbers.grid[1:-1]])
+        assert numbers.slope[1:-1][smooth] == pytest.approx(middle[smooth], abs=0.02)
+        assert np.isfinite(numbers.loss).all()
+
+
+def test_only_the_controls_of_the_task_are_shown_and_deafness_needs_a_wrong_classifier():
+    experiment = Like()
+    experiment.predict("nowhere")
+    display = lambda name: experiment.widgets[name].layout.display
+    assert display("logit") == "none"
+    assert display("centre") is None
+    experiment.widgets["noise"].value = "Bernoulli"
+    assert display("logit") is None
+    assert display("centre") == display("outlier") == display("learned") == "none"
+    experiment.set(logit=8.0)
+    assert not experiment.met
+    experiment.set(logit=-8.0)
     assert experiment.met

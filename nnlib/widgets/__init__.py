@@ -27,6 +27,7 @@ _WHERE = {
     "GraphStepper": "graph_stepper",
     "HiddenLayerLedger": "hidden_layer_ledger",
     "LesionBench": "lesion_bench",
+    "Likelihood": "likelihood",
     "LossBowl": "loss_bowl",
     "ResNetLedger": "resnet_ledger",
     "ShapeExplorer": "shape_explorer",
