@@ -84,6 +84,11 @@ def test_a_small_change_of_the_loss_is_no_arrival():
         numbers.stopped and numbers.excess[-1] < 1e-4 for numbers in both
     )  # no contrast here
     assert "(the rule has not spoken yet)" in loss_bowl.say(near)
+    experiment = Bowl()
+    experiment.set()
+    assert experiment.widgets["digits"].layout.display == "none"
+    experiment.widgets["rule"].value = level
+    assert experiment.widgets["digits"].layout.display is None
 
 
 def test_the_start_can_be_dragged_and_stays_on_the_sheet():
