@@ -199,7 +199,7 @@ def draw(numbers: Numbers) -> Scene:
             scene.line((px, top), (px, top + tall), color="red", width=1.2, id="h")
             scene.circle(px, py, 8, color="red", fill="glow", width=2, id="here")
             sign = "✓ passes" if numbers.passed else "✗ fails"
-            end = numbers.power > 11
+            end = numbers.power >= 8  # from there the curve rises to the right
             scene.text(px + (-13 if end else 13), max(py - 15, top + 8), f"{sign}, {number(numbers.error, 2)}",
                        anchor="end" if end else "start", bold=True)  # fmt: skip
     other = next(f for f in FORMULAS if f != numbers.formula)
