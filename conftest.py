@@ -16,6 +16,7 @@ import pytest
 for library in ("OPENBLAS", "OMP", "MKL", "NUMEXPR", "VECLIB_MAXIMUM"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 os.environ["PYTHONHASHSEED"] = "0"
+os.environ["NNLIB_PROGRESS"] = ""  # a test run must not tick off the user's exercises
 os.environ.pop("MPLBACKEND", None)  # Agg, inherited by a kernel, would leave it without figures
 
 

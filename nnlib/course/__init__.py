@@ -3,6 +3,10 @@
     work      the learner's copies of lessons and exercises: open, announce, restore
     lessons   what a lesson says about itself (title, time, claims, formulas, figures)
     store     execute a notebook and write it the same, byte for byte, on every machine
+    exercises a record for each exercise: what to look at, how to judge it
+    probe     what runs beside a learner's code;  verdict  judges what it brings back
+    check     the instant check in the notebook;  progress  remembers what is done
+    assignments  exercises/ made from solutions/
     index     notebooks/index.ipynb, made from what the lessons say about themselves
     symbols   the letters of the lessons and what the five sources write for them
 
