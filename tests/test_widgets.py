@@ -118,7 +118,45 @@ def test_each_control_moves_the_settings_and_the_picture(kind):
         assert experiment.view.count == count + 1  # one redraw for one move
         if name not in ("answer", "values"):
             assert experiment.settings[name] == value
-        assert experiment.view.alt == experiment.status
+        assert experiment.view.status == experiment.status
+
+
+@each
+def test_what_is_sent_ahead_is_what_the_kernel_answers(kind):
+    sliders = {n: c for n, c in kind.controls.items() if isinstance(c, Slider)}
+    assert set(kind.slow) <= set(sliders)
+    for name, slider in sliders.items():
+        experiment = kind()
+        experiment.set(**({"step": 4} if "step" in kind.controls and name != "step" else {}))
+        widget = experiment.widgets[name]
+        step = slider.step if widget.value + slider.step <= widget.max else -slider.step
+        experiment._look_ahead(name, step)
+        id, value, *frame = experiment.view.ahead
+        assert (id, value) == (widget.model_id, pytest.approx(widget.value + step))
+        widget.value = value
+        assert [experiment.view.picture, experiment.status, experiment.view.below] == frame
+        assert experiment.view.ahead == []  # stale now
+
+
+def test_a_look_ahead_waits_for_a_pause_and_skips_what_is_slow_or_out_of_range():
+    import asyncio
+
+    async def learner():
+        experiment = widgets.FarPoint()
+        experiment.set()
+        slider, seen = experiment.widgets["far"], []
+        experiment.view.observe(lambda change: seen.append(change["new"]), "ahead")
+        for value in (11.0, 12.0, 20.0):
+            slider.value = value
+        assert seen == []
+        await asyncio.sleep(0.3)
+        assert [frame[1] for frame in seen] == [19.8]  # 20.2 is beyond the end
+        experiment.slow = ("far",)
+        slider.value = 15.0
+        await asyncio.sleep(0.2)
+        assert experiment.view.ahead == []
+
+    asyncio.run(learner())
 
 
 @each

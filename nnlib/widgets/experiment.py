@@ -9,19 +9,26 @@ An experiment is a module with three plain functions and one small class that na
 
 :class:`Experiment` turns that into something to play with. Redrawing happens inside the handler of a slider's event, on
 purpose: ipywidgets sends the next value of a slider only when the kernel has finished with the last one, and sends the
-newest, so a burst of events never queues stale pictures.
+newest, so a burst of events never queues stale pictures. Once the learner pauses, the pictures one step further each
+way are computed and sent ahead, so that the next press of a key is answered without a round trip to the kernel.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, ClassVar
 
 __all__ = ["Challenge", "Choice", "Entry", "Experiment", "Flag", "Number", "Prediction", "Slider"]
+
+
+PAUSE = 0.03  # seconds without an event before pictures are computed ahead
+QUICK = 0.05  # seconds that a picture may take for its neighbours to be worth it
 
 
 @dataclass(frozen=True)
@@ -194,6 +201,7 @@ class Experiment:
     ] = {}  # settings of the static picture, where they differ from the defaults
     least: ClassVar[int] = 320  # pixels below which the picture scrolls
     grips: ClassVar[tuple[str, ...]] = ()  # ids of marks that can be dragged
+    slow: ClassVar[tuple[str, ...]] = ()  # sliders whose neighbours cost too much to compute ahead
     rows: ClassVar[
         tuple[tuple[str, ...], ...]
     ] = ()  # how controls stand together; default: all in one flow
@@ -244,9 +252,14 @@ class Experiment:
         self.numbers: Any = None
         self.error: Exception | None = None
         self._quiet = False
-        self.view = View(least=self.least, grips=list(self.grips))
-        self.view.on_msg(self._message)
+        self._ahead: asyncio.TimerHandle | None = None
         self.widgets = {name: control.build() for name, control in self.controls.items()}
+        self.view = View(
+            least=self.least,
+            grips=list(self.grips),
+            controls=[widget.model_id for widget in self.widgets.values()],
+        )
+        self.view.on_msg(self._message)
         for name, widget in self.widgets.items():
             if self._settings[name] != widget.value:
                 widget.value = self._settings[name]
@@ -332,10 +345,33 @@ class Experiment:
     def _moved(self, name: str, value: Any) -> None:
         if self._quiet:
             return
+        start, before = time.perf_counter(), self._settings[name]
         with self._shown():
             self._settings[name] = self.controls[name].check(value)
             self.moved(name)
             self._draw()
+            control = self.controls[name]
+            quick = time.perf_counter() - start < QUICK
+            if quick and isinstance(control, Slider) and name not in self.slow:
+                onward = control.step if value > before else -control.step
+                self._plan_ahead(PAUSE, name, onward, -onward)
+
+    def _plan_ahead(self, wait: float, name: str, *steps: float) -> None:
+        """Look ahead once the learner pauses; the next picture drawn calls it off."""
+        with suppress(RuntimeError):  # outside a kernel nobody looks, and no loop runs
+            self._ahead = asyncio.get_running_loop().call_later(wait, self._look_ahead, name, *steps)
+
+    def _look_ahead(self, name: str, step: float, *more: float) -> None:
+        """Send the picture of the slider one step further, for the page to show at once when it gets there."""
+        slider, widget = self.controls[name], self.widgets[name]
+        assert isinstance(slider, Slider)
+        value = type(slider.default)(round(self._settings[name] + step, 9))
+        if slider.low <= value <= widget.max:
+            with suppress(Exception):  # what fails is shown when it is asked for
+                numbers = type(self).compute(self._settings | {name: value})
+                self.view.ahead = [widget.model_id, value, *self._frame(numbers)]
+        if more:
+            self._plan_ahead(0, name, *more)
 
     def _message(self, _: Any, message: dict[str, Any], buffers: Any) -> None:
         count = self.view.count
@@ -353,19 +389,26 @@ class Experiment:
         """Compute, draw, say; the view changes in one message."""
         before = {} if self.revealed or self.prediction is None else self.prediction.before
         numbers = type(self).compute(self.complete({**self._settings, **before}))
-        scene, said = type(self).draw(numbers), type(self).say(numbers)
+        picture, said, below = self._frame(numbers)
         self.numbers, self._said = numbers, said
         with self.silent():
             self.tune(numbers)
             for name, widget in self.widgets.items():
                 if widget.value != self._settings[name]:
                     widget.value = self._settings[name]
-        tell = type(self).tell
+        if self._ahead:
+            self._ahead.cancel()
         with self.view.hold_sync():
-            self.view.picture, self.view.status, self.view.alt = scene.svg(), escape(said), said
-            self.view.below = tell(numbers) if tell and self.revealed else ""
+            self.view.picture, self.view.below, self.view.ahead = picture, below, []
+            self.view.status = said
             self.view.count += 1
         self._judge(numbers)
+
+    def _frame(self, numbers: Any) -> tuple[str, str, str]:
+        """The picture, the sentence, and the HTML below."""
+        tell = type(self).tell
+        below = tell(numbers) if tell and self.revealed else ""
+        return type(self).draw(numbers).svg(), type(self).say(numbers), below
 
     def _judge(self, numbers: Any) -> None:
         if self.challenge is None or not self.revealed:
@@ -401,7 +444,7 @@ class Experiment:
                 f'<div class="nn-error" role="alert">\N{BALLOT X} <b>{escape(type(error).__name__)}.</b> '
                 f"{escape(str(error))}<details><summary>Where</summary><pre>{escape(lines)}</pre></details></div>"
             )
-            self.view.status = escape(self._said)
+            self.view.status = self._said
         else:
             self.error = None
             if self._trouble.value:

@@ -258,6 +258,7 @@ class LesionBench(Experiment):
         "seed": Slider("seed", 0, 0, 4),
     }
     still = {"pairs": 6, "deleted": 3}  # deeper plain nets end differently on every processor
+    slow = ("pairs", "seed")
     least = 640
     prediction = Prediction(
         "These nets of 4 layers get nearly all of their training pictures right. Seven more pairs of layers go into "

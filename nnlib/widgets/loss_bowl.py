@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = ["LossBowl", "compute", "draw", "say"]
 
 X, Y = (0.0, 1.0, 2.0), (1.0, 2.0, 4.0)
 A = np.stack([np.ones(3), X], axis=1)
+A_TENSOR, Y_TENSOR = nn.from_numpy(A), nn.tensor(Y, dtype=nn.float64)
 CURVATURES, AXES = np.linalg.eigh(2 / 3 * A.T @ A)  # ascending: along the valley, across it
 LIMIT = float(2 / CURVATURES[1])
 BEST = np.linalg.solve(A.T @ A, A.T @ np.array(Y))
@@ -68,7 +70,7 @@ class Numbers:
 
 def loss(phi: nn.Tensor) -> nn.Tensor:
     """The mean squared error of the line with intercept and slope ``phi``."""
-    return ((nn.from_numpy(A) @ phi - nn.tensor(Y, dtype=nn.float64)) ** 2).mean()
+    return ((A_TENSOR @ phi - Y_TENSOR) ** 2).mean()
 
 
 def ellipse(radius: float, angles: np.ndarray) -> np.ndarray:
@@ -124,19 +126,46 @@ BAR = (508, 330, 232)
 MOST = 115  # per cent at the right end of the bar
 
 
-def _clip(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+def _clip(a: Any, b: Any) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """The part of the segment from a to b inside VIEW."""
-    low, high, d = 0.0, 1.0, b - a
-    if not np.abs(d).max() < 1e6:
+    (ax, ay), (bx, by) = map(float, a), map(float, b)
+    dx, dy = bx - ax, by - ay
+    if not max(abs(dx), abs(dy)) < 1e6:
         return None  # from beyond sight to beyond sight: no digits left to place it
-    for k in range(2):
-        if d[k] == 0:
-            if not VIEW[k][0] <= a[k] <= VIEW[k][1]:
+    low, high = 0.0, 1.0
+    for start, d, (least, most) in ((ax, dx, VIEW[0]), (ay, dy, VIEW[1])):
+        if d == 0:
+            if not least <= start <= most:
                 return None
             continue
-        ends = sorted(((VIEW[k][0] - a[k]) / d[k], (VIEW[k][1] - a[k]) / d[k]))
+        ends = sorted(((least - start) / d, (most - start) / d))
         low, high = max(low, ends[0]), min(high, ends[1])
-    return (a + low * d, a + high * d) if low < high else None
+    if low >= high:
+        return None
+    return (ax + low * dx, ay + low * dy), (ax + high * dx, ay + high * dy)
+
+
+def _runs(points: np.ndarray) -> list[list[tuple[float, float]]]:
+    """What VIEW shows of the line through the points: one piece for each visit."""
+    runs: list[list[tuple[float, float]]] = []
+    joined, rows = False, points.tolist()
+    for a, b in zip(rows, rows[1:]):
+        cut = _clip(a, b)
+        if cut is not None:
+            if not (joined and math.dist(runs[-1][-1], cut[0]) < 1e-6):
+                runs.append([cut[0]])
+            runs[-1].append(cut[1])
+        joined = cut is not None
+    return runs
+
+
+ANGLES = np.linspace(0, 2 * math.pi, 121)
+
+
+@cache
+def _contours() -> list[list[tuple[float, float]]]:
+    """The level lines that are there whatever the learner does."""
+    return [run for radius in np.arange(0.5, 7.0, 0.75) for run in _runs(ellipse(float(radius), ANGLES))]
 
 
 def draw(numbers: Numbers) -> Scene:
@@ -158,18 +187,17 @@ def _bowl(scene: Scene, numbers: Numbers) -> None:
         scene.text(left - 8, at(0, tick)[1], number(tick), size=12, anchor="end", color="faint")
     scene.text(left + wide, top + tall + 32, "intercept Φ₀", size=12, anchor="end", color="faint")
     scene.text(left + 6, top + 12, "slope Φ₁", size=12, anchor="start", color="faint")
-    angles = np.linspace(0, 2 * math.pi, 121)
-    own = math.sqrt(2 * float(numbers.excess[0]))
-    for radius in [*np.arange(0.5, 7.0, 0.75), own]:
-        points = ellipse(float(radius), angles)
-        look = {"color": "green", "width": 1.8} if radius == own else {"color": "grid", "width": 1}
-        _polyline(scene, points, at, **look)
+    own = _runs(ellipse(math.sqrt(2 * float(numbers.excess[0])), ANGLES))
+    for runs, look in ((_contours(), {"color": "grid", "width": 1}), (own, {"color": "green", "width": 1.8})):
+        for run in runs:
+            scene.line(*[at(*p) for p in run], **look)
     for name, k, reach in (("along", 0, 4.0), ("across", 1, 2.0)):
         cut = _clip(BEST - reach * AXES[:, k], BEST + reach * AXES[:, k])
         if cut:
             scene.line(*[at(*p) for p in cut], color="faint", width=1, dash=True, id=name)
     scene.box(left, top, wide, tall, color="grid", width=1)
-    _polyline(scene, numbers.path, at, color="blue", width=2)
+    for run in _runs(numbers.path):
+        scene.line(*[at(*p) for p in run], color="blue", width=2)
     inside = [p for p in numbers.path[:61] if all(v[0] <= c <= v[1] for c, v in zip(p, VIEW))]
     for p in inside[1:]:
         px, py = at(*p)
@@ -180,20 +208,6 @@ def _bowl(scene: Scene, numbers: Numbers) -> None:
     scene.line((bx, by - 6), (bx, by + 6), width=2, id="bottom")
     sx, sy = at(*numbers.path[0])
     scene.circle(sx, sy, 7, color="ink", fill="glow", width=2, id="start")
-
-
-def _polyline(scene: Scene, points: np.ndarray, at: Any, **look: Any) -> None:
-    """A line through the points as far as it lies inside VIEW, one mark for each visit."""
-    run: list[np.ndarray] = []
-    for a, b in zip(points[:-1], points[1:]):
-        cut = _clip(a, b)
-        if cut is None or (run and not np.allclose(run[-1], cut[0])):
-            scene.line(*[at(*p) for p in run], **look) if run else None
-            run = []
-        if cut is not None:
-            run += [*([] if run else [cut[0]]), cut[1]]
-    if run:
-        scene.line(*[at(*p) for p in run], **look)
 
 
 def _angle(scene: Scene, numbers: Numbers, at: Any) -> None:

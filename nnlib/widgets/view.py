@@ -3,7 +3,8 @@
 ``View`` is an anywidget. The picture is an SVG string, swapped whole; where pixels move, ``pixels`` (RGBA bytes) go
 straight to a canvas behind it. The status line is a live region that stays in the page, so that a screen reader
 hears each new sentence. A drag sends the next position only after the picture has answered the last one: a
-slow redraw drops stale positions instead of queueing them.
+slow redraw drops stale positions instead of queueing them. ``ahead`` brings pictures of values that
+a control may take next: the page shows such a one at once, and the kernel's answer, which is the same, follows.
 """
 
 from __future__ import annotations
@@ -36,21 +37,27 @@ function render({ model, el }) {
   const status = document.createElement("div"); status.className = "nn-status";
   status.setAttribute("role", "status"); status.setAttribute("aria-live", "polite");
   stage.append(canvas, art); el.append(stage, status, below);
-  let waiting = false, next = null, grip = null;
+  let waiting = false, next = null, grip = null, shown = null, told = "";
 
-  const paint = () => {
-    art.innerHTML = model.get("picture");
-    const svg = art.querySelector("svg");
-    if (svg) {
-      svg.setAttribute("role", "img"); svg.setAttribute("aria-label", model.get("alt"));
-      stage.style.minWidth = Math.min(model.get("least"), svg.viewBox.baseVal.width) + "px";
-      stage.style.maxWidth = svg.viewBox.baseVal.width * 1.25 + "px";
-      for (const id of model.get("grips")) {
-        const mark = svg.querySelector(`[data-id="${CSS.escape(id)}"]`);
-        if (mark) mark.classList.add("nn-grip");
+  const show = (picture, said) => {
+    if (picture !== shown) {
+      shown = picture;
+      art.innerHTML = picture;
+      const svg = art.querySelector("svg");
+      if (svg) {
+        svg.setAttribute("role", "img");
+        stage.style.minWidth = Math.min(model.get("least"), svg.viewBox.baseVal.width) + "px";
+        stage.style.maxWidth = svg.viewBox.baseVal.width * 1.25 + "px";
+        for (const id of model.get("grips")) {
+          const mark = svg.querySelector(`[data-id="${CSS.escape(id)}"]`);
+          if (mark) mark.classList.add("nn-grip");
+        }
       }
     }
+    art.querySelector("svg")?.setAttribute("aria-label", said);
+    if (status.textContent !== said) status.textContent = said;
   };
+  const paint = () => show(model.get("picture"), model.get("status"));
   const pixels = () => {
     const [w, h] = model.get("size"), data = model.get("pixels");
     canvas.style.display = w && h && data ? "block" : "none";
@@ -63,8 +70,7 @@ function render({ model, el }) {
     const [x, y, w, h] = model.get("frame");
     Object.assign(canvas.style, { left: x + "%", top: y + "%", width: w + "%", height: h + "%" });
   };
-  const say = () => { if (status.innerHTML !== model.get("status")) status.innerHTML = model.get("status"); };
-  const more = () => { below.innerHTML = model.get("below"); };
+  const more = (html) => { if (html !== told) below.innerHTML = told = html; };
   const done = () => { waiting = false; el.dataset.frame = model.get("count"); flush(); };
   const flush = () => { if (!waiting && next) { waiting = true; model.send(next); next = null; } };
   const where = (event) => {
@@ -83,13 +89,28 @@ function render({ model, el }) {
   });
   for (const kind of ["pointerup", "pointercancel"]) art.addEventListener(kind, () => { grip = null; });
 
-  model.on("change:picture change:alt change:grips", paint);
+  // What was sent ahead counts for the next move of a control, whichever it is, and is then stale.
+  const foresee = (id, value) => {
+    const frame = ahead.find((frame) => frame[0] === id && Math.abs(frame[1] - value) < 1e-9);
+    ahead = [];
+    if (frame) { show(frame[2], frame[3]); more(frame[4]); el.dataset.frame = model.get("count") + " ahead"; }
+  };
+  const remember = () => { const frame = model.get("ahead"); ahead = frame.length ? [...ahead, frame] : []; };
+  let ahead = [], ears = [], gone = false;
+  for (const id of model.get("controls"))
+    model.widget_manager.get_model(id).then((control) => {
+      const ear = () => foresee(id, control.get("value"));
+      if (!gone) { control.on("change:value", ear); ears.push([control, ear]); }
+    });
+
+  model.on("change:picture change:status change:grips", paint);
   model.on("change:pixels change:size", pixels);
   model.on("change:frame", place);
-  model.on("change:status", say);
-  model.on("change:below", more);
+  model.on("change:below", () => more(model.get("below")));
+  model.on("change:ahead", remember);
   model.on("change:count", done);
-  paint(); place(); pixels(); more(); say(); el.dataset.frame = model.get("count");
+  paint(); place(); pixels(); more(model.get("below")); el.dataset.frame = model.get("count");
+  return () => { gone = true; for (const [control, ear] of ears) control.off("change:value", ear); };
 }
 export default { render };
 """
@@ -151,13 +172,14 @@ class View(anywidget.AnyWidget):
     _esm = _ESM
     _css = _CSS
     picture = traitlets.Unicode("").tag(sync=True)
-    alt = traitlets.Unicode("").tag(sync=True)
     status = traitlets.Unicode("").tag(sync=True)
     below = traitlets.Unicode("").tag(sync=True)
     least = traitlets.Int(320).tag(
         sync=True
     )  # pixels: a narrower page scrolls the picture instead of shrinking it
     grips = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    controls = traitlets.List(traitlets.Unicode()).tag(sync=True)  # model ids of the sliders, lists …
+    ahead = traitlets.List().tag(sync=True)  # [model id, value, picture, status, below]; [] forgets all
     pixels = traitlets.Bytes(b"").tag(sync=True)
     size = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, 0)).tag(sync=True)
     frame = traitlets.List(traitlets.Float(), default_value=[0.0, 0.0, 100.0, 100.0]).tag(sync=True)

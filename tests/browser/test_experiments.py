@@ -6,17 +6,8 @@ in both themes and on a narrow page. Latencies are printed, never asserted.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,10 +23,8 @@ pytest.importorskip("jupyterlab")
 playwright = pytest.importorskip("playwright.sync_api")
 
 from nnlib import widgets  # noqa: E402
+from tests.browser.lab import FLAGS, Lab, cell, chromium, notebook, serve  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-FLAGS += " --disable-component-update --disable-sync"
 NAMES = list(widgets.EXPERIMENTS)
 TRAINING = """
 import nnlib as nn
@@ -45,30 +34,6 @@ y = nn.tensor(((x.data ** 2).sum(1) > 1.2).astype("int64"))
 model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 2))
 history = nn.fit(model, (x, y), nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), lr=0.3), 15, progress="a ring")
 """
-WATCH = """() => {
-  window.drawn = []; window.pressed = 0;
-  document.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
-  new MutationObserver(() => requestAnimationFrame(() => setTimeout(() => window.drawn.push(performance.now()), 0)))
-    .observe(document.body, { subtree: true, attributes: true, attributeFilter: ['data-frame'] });
-}"""
-
-
-def chromium() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    pytest.skip("no Chromium on this machine")
-
-
-def cell(text: str, id: str) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "id": id,
-        "metadata": {},
-        "source": text,
-        "outputs": [],
-        "execution_count": None,
-    }
 
 
 @pytest.fixture(scope="module")
@@ -76,114 +41,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a JupyterLab with a notebook of all experiments and one training."""
     folder = tmp_path_factory.mktemp("lab")
     cells = [cell(f"from nnlib import widgets\ne = widgets.{name}()\ne", name) for name in NAMES]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    cells.append(cell(TRAINING, "training"))
-    notebook = {
-        "cells": cells,
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {"kernelspec": kernel},
-    }
-    (folder / "all.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    places = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "RUNTIME")}
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    env = {
-        **os.environ,
-        **places,
-        "PYTHONPATH": str(ROOT),
-        "PATH": path,
-        "JUPYTERLAB_SETTINGS_DIR": str(folder / "s"),
-    }
-    env |= {"JUPYTERLAB_WORKSPACES_DIR": str(folder / "w"), "IPYTHONDIR": str(folder / "i")}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
-               "--ServerApp.token=x", f"--ServerApp.root_dir={folder}", "--LabApp.news_url=None",
-               "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-               "--LabApp.expose_app_in_browser=True"]  # fmt: skip
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"{address}/api?token=x", timeout=2).close()
-                break
-            except OSError:
-                assert process.poll() is None, (folder / "log").read_text()
-                time.sleep(0.5)
-        else:
-            pytest.fail("JupyterLab did not start: " + (folder / "log").read_text())
-        yield f"{address}/lab/tree/all.ipynb?token=x&reset"
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-class Lab:
-    """The page, what went wrong on it, and the few gestures of these tests."""
-
-    def __init__(self, browser: Any, address: str, width: int = 1280) -> None:
-        self.page = browser.new_page(viewport={"width": width, "height": 1000})
-        self.errors: list[str] = []
-        self.outside: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
-        self.page.on("request", self._request)
-        self.page.goto(address)
-        self.page.wait_for_function(
-            "window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=90000
-        )
-        self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
-        self.page.evaluate(
-            "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.ready; }"
-        )
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60000)
-        self.command("notebook:run-all-cells")
-        self.page.wait_for_selector(".nn-exp svg", timeout=90000)
-        self.page.evaluate(WATCH)
-
-    def _request(self, request: Any) -> None:
-        if "127.0.0.1" not in request.url and not request.url.startswith(("data:", "blob:")):
-            self.outside.append(request.url)
-
-    def command(self, name: str, **options: Any) -> None:
-        self.page.evaluate(
-            "([name, options]) => window.jupyterapp.commands.execute(name, options)",
-            [name, options],
-        )
-
-    def experiment(self, index: int) -> Any:
-        """The root of the experiment of a cell, scrolled into view and past its question."""
-        root = self.page.locator(f".jp-Cell[data-windowed-list-index='{index}'] .nn-exp")
-        self.page.evaluate(
-            "i => window.jupyterapp.shell.currentWidget.content.scrollToItem(i, 'start')", index
-        )
-        root.locator("svg").wait_for(timeout=60000)
-        button = root.locator("button:has-text('no idea')")
-        if button.count():
-            before = self.sight(root)
-            button.focus()
-            self.page.keyboard.press("Enter")
-            self.changed(root, before)
-        return root
-
-    def sight(self, root: Any) -> tuple[str, str]:
-        return root.locator(".nn-art").inner_html(), root.locator(".nn-status").text_content()
-
-    def changed(self, root: Any, before: tuple[str, str]) -> tuple[str, str]:
-        """Wait for another picture and another sentence."""
-        for _ in range(100):
-            now = self.sight(root)
-            if now[0] != before[0] and now[1] != before[1]:
-                return now
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"nothing new after 5 s: {before[1]}")
+    notebook(folder / "all.ipynb", [*cells, cell(TRAINING, "training")])
+    with serve(folder) as address:
+        yield address.format("all.ipynb")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    path = chromium()
+    if not (path := chromium()):
+        pytest.skip("no Chromium on this machine")
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=path, args=FLAGS.split(), headless=True)
         yield browser
