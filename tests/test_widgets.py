@@ -33,7 +33,7 @@ def other(control, value):
     if isinstance(control, Flag):
         return not value
     return (
-        {"f =": "x * x", "at": "x = 3"}.get(control.label, "0.5")
+        {"f =": "x * x", "at": "x = 3", "x₁ x₂ class;": "0 1 0; 1 1 1"}.get(control.label, "0.5")
         if isinstance(control, Entry)
         else value + 0.5
     )

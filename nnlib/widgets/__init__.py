@@ -29,6 +29,7 @@ _WHERE = {
     "LesionBench": "lesion_bench",
     "Likelihood": "likelihood",
     "LossBowl": "loss_bowl",
+    "PerceptronReferee": "perceptron_referee",
     "ResNetLedger": "resnet_ledger",
     "ShapeExplorer": "shape_explorer",
     "ShiftTest": "shift_test",

@@ -367,9 +367,15 @@ class Experiment:
         assert isinstance(slider, Slider)
         value = type(slider.default)(round(self._settings[name] + step, 9))
         if slider.low <= value <= widget.max:
-            with suppress(Exception):  # what fails is shown when it is asked for
-                numbers = type(self).compute(self._settings | {name: value})
-                self.view.ahead = [widget.model_id, value, *self._frame(numbers)]
+            now, self._settings = self._settings, self._settings | {name: value}
+            try:
+                self.moved(name)
+                frame = self._frame(type(self).compute(self._settings))
+                self.view.ahead = [widget.model_id, value, *frame]
+            except Exception:
+                pass  # what fails is shown when it is asked for
+            finally:
+                self._settings = now
         if more:
             self._plan_ahead(0, name, *more)
 

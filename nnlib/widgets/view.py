@@ -140,6 +140,7 @@ _CSS = (
 .nn-stage { position: relative; width: 100%; }
 .nn-art svg { display: block; width: 100%; height: auto; position: relative;
   font-family: var(--jp-content-font-family, sans-serif); font-variant-numeric: tabular-nums; }
+.nn-art text:not(.nn-grip) { pointer-events: none; }
 .nn-canvas { position: absolute; image-rendering: pixelated; display: none; }
 .nn-grip { cursor: grab; touch-action: none; }
 .nn-status { font-size: 1.05em; line-height: 1.4; padding: 4px 2px; min-height: 1.4em; }
