@@ -27,6 +27,7 @@ course map; tests/data/course_map.json lists all ids. Then
 from __future__ import annotations
 
 import ast
+import base64
 import copy
 import json
 import re
@@ -37,6 +38,7 @@ from typing import Any
 
 import pytest
 
+from nnlib import widgets
 from nnlib.course import CourseError, index
 from nnlib.course.lessons import (
     Cell,
@@ -758,10 +760,28 @@ def test_every_rule_is_shown_to_fail() -> None:
 def test_index_is_up_to_date() -> None:
     path = NOTEBOOKS / "index.ipynb"
     assert path.is_file(), "run python -m nnlib.course.index"
-    fresh = dumps(index.build(load_all(NOTEBOOKS), MAP))
+    fresh = dumps(index.build(load_all(NOTEBOOKS), MAP, read_notebook(path)))
     assert path.read_bytes() == fresh, "run python -m nnlib.course.index"
     page = (NOTEBOOKS.parent / "README.md").read_text(encoding="utf-8")
     assert index.readme(page, load_all(NOTEBOOKS)) == page, "run python -m nnlib.course.index"
+
+
+def test_every_experiment_is_played_in_a_lesson_and_hangs_in_the_gallery() -> None:
+    assert len(widgets.EXPERIMENTS) == 18
+    there = {one.title: one for one in index.played(load_all(NOTEBOOKS))}
+    kinds = [getattr(widgets, name) for name in widgets.EXPERIMENTS]
+    assert {kind.title for kind in kinds} == set(there)
+    gallery = index.build(load_all(NOTEBOOKS), MAP, read_notebook(NOTEBOOKS / "index.ipynb"))["cells"]
+    (cell,) = (cell for cell in gallery if cell["id"] == "experiments")
+    rows = [row for row in "".join(cell["source"]).splitlines() if row.startswith("| [![")]
+    assert len(rows) == len(kinds) == len(cell["attachments"])
+    for kind in kinds:
+        one = there[kind.title]
+        (row,) = (row for row in rows if f"**[{kind.title}](" in row)
+        assert f"{one.lesson.path.name}#cell-id={one.cell}" in row
+        assert len(row.partition("<br>")[2]) > 20  # the one line
+        attached = cell["attachments"][re.findall(r"attachment:([\w.-]+)", row)[0]]["image/png"]
+        assert base64.b64decode(attached).startswith(b"\x89PNG")
 
 
 def test_links_of_lessons_and_index_lead_somewhere() -> None:

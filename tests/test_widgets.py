@@ -130,7 +130,7 @@ def test_what_is_sent_ahead_is_what_the_kernel_answers(kind):
         experiment.set(**({"step": 4} if "step" in kind.controls and name != "step" else {}))
         widget = experiment.widgets[name]
         step = slider.step if widget.value + slider.step <= widget.max else -slider.step
-        experiment._look_ahead(name, step)
+        experiment._look_ahead(name, (step,))
         id, value, *frame = experiment.view.ahead
         assert (id, value) == (widget.model_id, pytest.approx(widget.value + step))
         widget.value = value

@@ -11,15 +11,20 @@ Links carry the cell (``04-hidden-layer.ipynb#cell-id=by-hand``), which JupyterL
 from __future__ import annotations
 
 import argparse
+import base64
+import hashlib
+import io
 import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import widgets
 from . import CourseError, checkout
-from .lessons import Lesson, load_all
+from .lessons import Lesson, joined, load_all, read_notebook
 from .store import dumps, lines, normalise, write_atomic
 from .symbols import SOURCES, SYMBOLS
 
@@ -29,8 +34,10 @@ SEEDS = {"000": "AI335, lecture 2", "001": "Deep Learning, week 4", "002": "Trie
 SEEDS |= {"003": "Data C182, lecture 4", "004": "CS229, chapter 7"}
 
 
-def build(lessons: Sequence[Lesson], course_map: dict[str, Any]) -> dict[str, Any]:
-    """Return the index as a notebook without code cells; the same for the same lessons."""
+def build(
+    lessons: Sequence[Lesson], course_map: dict[str, Any], before: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the index as a notebook without code cells; the same for the same lessons and the index ``before``."""
     sections = {
         "title": _title(),
         "lessons": _lessons(lessons),
@@ -38,13 +45,14 @@ def build(lessons: Sequence[Lesson], course_map: dict[str, Any]) -> dict[str, An
         "slips": _slips(lessons, course_map),
         "formulas": _formulas(lessons),
         "figures": _figures(lessons),
-        "experiments": _experiments(lessons),
+        "experiments": (),
         "symbols": _symbols(lessons),
     }
     cells = [
         {"cell_type": "markdown", "id": id, "metadata": {}, "source": lines("\n".join(text))}
         for id, text in sections.items()
     ]
+    cells[list(sections).index("experiments")] = _experiments(lessons, before)
     return normalise({"cells": cells, "metadata": {}})
 
 
@@ -138,15 +146,75 @@ def _figures(lessons: Sequence[Lesson]) -> Iterator[str]:
             yield f"- {_link(lesson, _cellsafe(_name(name)), cell)} ({lesson.number})"
 
 
-def _experiments(lessons: Sequence[Lesson]) -> Iterator[str]:
-    yield "## Experiments"
-    yield ""
-    yield "Open the lesson, run its first cell and then the experiment's: sliders, live."
-    yield ""
+PLAY = re.compile("Run this cell to play: ([^\\n]+)")
+STATIC = re.compile(r"widgets\.(\w+)\.static\(")
+WIDE = 240  # pixels of a thumbnail
+
+
+@dataclass(frozen=True)
+class Played:
+    """An experiment where a lesson plays it: its title, that cell, and the stored picture above it."""
+
+    lesson: Lesson
+    title: str
+    cell: str
+    picture: bytes | None
+
+
+def played(lessons: Sequence[Lesson]) -> Iterator[Played]:
+    """Every experiment of the lessons, once, where it is first met."""
+    seen = set()
     for lesson in lessons:
-        if lesson.experiment:
-            name = _cellsafe(lesson.experiment["name"])
-            yield f"- {_link(lesson, name, lesson.experiment['cell'])} ({lesson.number})"
+        pictures: dict[str, bytes] = {}
+        for cell in lesson.cells:
+            images = [out["data"]["image/png"] for out in cell.outputs if "image/png" in out.get("data", {})]
+            if images and (found := STATIC.search(cell.source)):
+                pictures[found[1]] = base64.b64decode(joined(images[0]))
+            for title in PLAY.findall(cell.text):
+                if title not in seen:
+                    seen.add(title)
+                    names = [name for name in pictures if f"widgets.{name}(" in cell.source]
+                    yield Played(lesson, title, cell.id, pictures[names[0]] if names else None)
+
+
+def _thumbnail(picture: bytes) -> str:
+    """A PNG of WIDE pixels and few colours, in base64."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image = image.resize((WIDE, round(image.height * WIDE / image.width)), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.quantize(48).save(out, "PNG", optimize=True)
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def _experiments(lessons: Sequence[Lesson], before: dict[str, Any] | None) -> dict[str, Any]:
+    """The gallery. A thumbnail of ``before`` stays as it is while the lesson's picture is the same one."""
+    old: dict[str, Any] = next((cell for cell in (before or {}).get("cells", ()) if cell.get("id") == "experiments"), {})
+    sums, attached = old.get("metadata", {}).get("nnlib", {}), old.get("attachments", {})
+    lines_of = {}
+    for name in widgets.EXPERIMENTS:
+        kind = getattr(widgets, name)
+        about = (sys.modules[kind.__module__].__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        what = about.partition(": ")[2].split(". ")[0].rstrip(".:")
+        lines_of[kind.title] = what[0].upper() + what[1:] + "." * (not what.endswith("?"))
+    text = ["## Experiments", "", "Open the lesson, run its first cell and then the experiment's: sliders, live.", ""]
+    text += ["| | |", "|---|---|"]
+    new_sums, new_attached = {}, {}
+    for one in played(lessons):
+        name, picture = _link(one.lesson, _cellsafe(one.title), one.cell), ""
+        if one.picture:
+            file = re.sub(r"\W+", "-", one.title.lower()) + ".png"
+            new_sums[file] = hashlib.sha256(one.picture).hexdigest()[:16]
+            kept = attached.get(file) if sums.get(file) == new_sums[file] else None
+            new_attached[file] = kept or {"image/png": _thumbnail(one.picture)}
+            picture = _link(one.lesson, f"![{_cellsafe(one.title)}](attachment:{file})", one.cell)
+        line = f"<br>{_cellsafe(lines_of[one.title])}" if one.title in lines_of else ""
+        text.append(f"| {picture} | **{name}** ({one.lesson.number}){line} |")
+    cell = {"cell_type": "markdown", "id": "experiments", "metadata": {}, "source": lines("\n".join(text))}
+    if new_attached:
+        cell |= {"attachments": new_attached, "metadata": {"nnlib": new_sums}}
+    return cell
 
 
 def _symbols(lessons: Sequence[Lesson]) -> Iterator[str]:
@@ -194,7 +262,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         root = checkout(options.root)
         course_map = json.loads((root / "tests/data/course_map.json").read_text(encoding="utf-8"))
         lessons = load_all(root / "notebooks")
-        files = {root / "notebooks" / "index.ipynb": dumps(build(lessons, course_map))}
+        path = root / "notebooks" / "index.ipynb"
+        before = read_notebook(path) if path.is_file() else None
+        files = {path: dumps(build(lessons, course_map, before))}
         if (page := root / "README.md").is_file():
             files[page] = readme(page.read_text(encoding="utf-8"), lessons).encode()
     except CourseError as error:

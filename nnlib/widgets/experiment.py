@@ -354,18 +354,18 @@ class Experiment:
             quick = time.perf_counter() - start < QUICK
             if quick and isinstance(control, Slider) and name not in self.slow:
                 onward = control.step if value > before else -control.step
-                self._plan_ahead(PAUSE, name, onward, -onward)
+                self._plan_ahead(PAUSE, name, (onward, -onward))
 
-    def _plan_ahead(self, wait: float, name: str, *steps: float) -> None:
+    def _plan_ahead(self, wait: float, name: str, steps: tuple[float, ...]) -> None:
         """Look ahead once the learner pauses; the next picture drawn calls it off."""
         with suppress(RuntimeError):  # outside a kernel nobody looks, and no loop runs
-            self._ahead = asyncio.get_running_loop().call_later(wait, self._look_ahead, name, *steps)
+            self._ahead = asyncio.get_running_loop().call_later(wait, self._look_ahead, name, steps)
 
-    def _look_ahead(self, name: str, step: float, *more: float) -> None:
+    def _look_ahead(self, name: str, steps: tuple[float, ...]) -> None:
         """Send the picture of the slider one step further, for the page to show at once when it gets there."""
         slider, widget = self.controls[name], self.widgets[name]
         assert isinstance(slider, Slider)
-        value = type(slider.default)(round(self._settings[name] + step, 9))
+        value = type(slider.default)(round(self._settings[name] + steps[0], 9))
         if slider.low <= value <= widget.max:
             now, self._settings = self._settings, self._settings | {name: value}
             try:
@@ -376,8 +376,8 @@ class Experiment:
                 pass  # what fails is shown when it is asked for
             finally:
                 self._settings = now
-        if more:
-            self._plan_ahead(0, name, *more)
+        if steps[1:]:
+            self._plan_ahead(0, name, steps[1:])
 
     def _message(self, _: Any, message: dict[str, Any], buffers: Any) -> None:
         count = self.view.count

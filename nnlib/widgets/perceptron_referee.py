@@ -152,7 +152,8 @@ def referee(points: Points) -> tuple[np.ndarray, list[int], bool, tuple[int, int
     """Weights, points used, whether it ended, and where it loops."""
     x, y = arrays(points)
     rows = np.column_stack([x, np.ones(len(x))])
-    weights, used, at = [np.zeros(3)], [], 0
+    weights, at = [np.zeros(3)], 0
+    used: list[int] = []
     seen: dict[tuple[int, ...], int] = {}
     while len(used) < MOST_UPDATES:
         wrong = np.flatnonzero(says(x, weights[-1]) != y)
