@@ -190,7 +190,8 @@ def _thumbnail(picture: bytes) -> str:
 
 def _experiments(lessons: Sequence[Lesson], before: dict[str, Any] | None) -> dict[str, Any]:
     """The gallery. A thumbnail of ``before`` stays as it is while the lesson's picture is the same one."""
-    old: dict[str, Any] = next((cell for cell in (before or {}).get("cells", ()) if cell.get("id") == "experiments"), {})
+    cells = (before or {}).get("cells", ())
+    old: dict[str, Any] = next((cell for cell in cells if cell.get("id") == "experiments"), {})
     sums, attached = old.get("metadata", {}).get("nnlib", {}), old.get("attachments", {})
     lines_of = {}
     for name in widgets.EXPERIMENTS:
