@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
+import nnlib as nn
 from nnlib.widgets import fold, ten_knobs
 
 # ------------------------------------------------------------ ten knobs
@@ -184,3 +187,47 @@ def test_the_input_follows_the_pointer():
     experiment._message(None, {"type": "drag", "id": "u", "at": [fold.CURVE[0], y]}, [])
     assert experiment.settings["u"] == -1
     assert experiment.error is None
+
+
+# ------------------------------------------------------------ the fold of the plane
+
+XOR = {"show": fold.PLANE}
+
+
+def test_xor_is_cut_straight_in_the_hidden_plane_only_if_the_plane_is_folded():
+    folded = fold.Fold.measure(**XOR).plane
+    assert folded.margin > 0.2
+    assert folded.together == [(2, 1)]  # (1, 0) on (0, 1)
+    z = np.column_stack([folded.corners, np.ones(4)]) @ folded.cut
+    assert (z > 0).tolist() == [False, True, True, False]
+    assert fold.Fold.measure(**XOR, slope=-1.0).plane.margin > 0.2
+    # The surprise's end: with slope 1 no two units help, whatever they look at.
+    for a, b, shift in itertools.product((-180, -45, 0, 60), (-135, 30, 45, 90), (-1.5, 0.0, 1.0)):
+        flat = fold.Fold.measure(**XOR, slope=1.0, angle1=a, angle2=b, shift2=shift).plane
+        assert flat.margin == 0
+        assert not flat.cut.any()
+
+
+def test_the_sheet_is_what_nnlib_makes_of_the_inputs():
+    for slope, angle in itertools.product((-1.0, 0.0, 0.4), (0, 45, 135)):
+        plane = fold.Fold.measure(**XOR, slope=slope, angle1=angle, x1=0.4, x2=-0.3).plane
+        net = nn.Sequential(nn.Linear(2, 2), nn.LeakyReLU(slope)).double()
+        net.load_state_dict({"0.weight": plane.weight, "0.bias": plane.bias})
+        assert net(nn.tensor(fold.CORNERS)).data == pytest.approx(plane.corners, abs=1e-8)
+        assert net(nn.tensor([[0.4, -0.3]], dtype=nn.float64)).data[0] == pytest.approx(plane.image, abs=1e-8)
+        area = 0.0
+        for sheet in fold._pieces(plane):
+            x, y = np.array(sheet).T
+            area += abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2
+        assert area == pytest.approx((fold.FAR - fold.NEAR) ** 2)  # cut up, nothing lost
+
+
+def test_the_fold_shows_the_controls_of_its_mode_and_the_point_can_be_dragged():
+    experiment = fold.Fold()
+    experiment.set(**XOR)
+    hidden = {name for name, widget in experiment.widgets.items() if widget.layout.display == "none"}
+    assert hidden == {"layers", "reach", "u", "kind"}
+    left, top, wide, tall = fold.SQUARE
+    experiment.drag("point", left + 0.75 * wide, top + 0.25 * tall)
+    assert (experiment.settings["x1"], experiment.settings["x2"]) == (1.0, 1.0)
+    assert experiment.numbers.plane.image == pytest.approx(experiment.numbers.plane.corners[3])

@@ -22,7 +22,7 @@ import numpy as np
 import nnlib as nn
 
 from .experiment import Challenge, Choice, Entry, Experiment, Prediction, Slider
-from .scene import Scene, number, plot_area
+from .scene import Scene, clip, number, plot_area
 
 __all__ = ["PerceptronReferee", "compute", "draw", "say"]
 
@@ -199,33 +199,13 @@ def draw(numbers: Numbers) -> Scene:
     return scene
 
 
-def _boundary(weights: np.ndarray, low: float, high: float) -> list[np.ndarray]:
-    """Where w · x + b = 0 crosses the plane; empty if it does not."""
-    w, b = weights[:2], weights[2]
-    found = []
-    for axis, edge in itertools.product((0, 1), (low, high)):
-        other = 1 - axis
-        if abs(w[other]) > 1e-12:
-            value = -(b + w[axis] * edge) / w[other]
-            if low <= value <= high:
-                found.append(np.array([edge, value] if axis == 0 else [value, edge]))
-    if len(found) < 2:
-        return []
-    return [found[0], max(found, key=lambda p: float(np.abs(p - found[0]).sum()))]
-
-
-def _positive(weights: np.ndarray, low: float, high: float) -> list[tuple[float, float]]:
-    """The corners of that part of the plane where the perceptron says 1."""
-    corners = [(low, low), (high, low), (high, high), (low, high)]
-    height = lambda c: float(weights[:2] @ np.array(c) + weights[2])
-    kept = []
-    for a, b in zip(corners, corners[1:] + corners[:1]):
-        if height(a) > 0:
-            kept.append(a)
-        if (height(a) > 0) != (height(b) > 0):
-            t = height(a) / (height(a) - height(b))
-            kept.append((a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])))
-    return kept
+def _sides(weights: np.ndarray, low: float, high: float) -> tuple[list[Any], list[Any]]:
+    """That part of the plane where the perceptron says 1, and the boundary: none, or two points."""
+    height = lambda c: float(weights[:2] @ c + weights[2])
+    square = [(low, low), (high, low), (high, high), (low, high)]
+    says_one = clip(square, [height(c) for c in square])
+    line = [c for c in says_one if abs(height(c)) < 1e-9]
+    return says_one if len(says_one) > 2 else [], line
 
 
 def _plane(scene: Scene, numbers: Numbers) -> None:
@@ -233,8 +213,8 @@ def _plane(scene: Scene, numbers: Numbers) -> None:
     left, top, wide, tall = PLANE
     at = plot_area(n.view, n.view, PLANE)
     scene.text(left, 16, "points and boundary", anchor="start", bold=True)
-    says_one = _positive(n.weights[step], *n.view)
-    if len(says_one) > 2:
+    says_one, boundary = _sides(n.weights[step], *n.view)
+    if says_one:
         scene.shape(*[at(*c) for c in says_one], fill="green-tint", color="none", id="says 1")
     scene.box(left, top, wide, tall, color="grid", width=1)
     for tick in (0.0, 1.0) if n.view[1] == NEAR else (0.0, 2.0, 4.0):
@@ -249,12 +229,13 @@ def _plane(scene: Scene, numbers: Numbers) -> None:
     ):
         scene.line((x, top + tall + 34), (x + 26, top + tall + 34), **look)
         scene.text(x + 32, top + tall + 34, name, size=12, anchor="start", color="faint")
-    if n.margin and (line := _boundary(n.best, *n.view)):
+    if n.margin:
+        line = _sides(n.best, *n.view)[1]
         scene.line(*[at(*p) for p in line], color="green", width=1.2, dash=True, id="widest")
-    if step and (line := _boundary(n.weights[step - 1], *n.view)):
+    if step:
+        line = _sides(n.weights[step - 1], *n.view)[1]
         scene.line(*[at(*p) for p in line], color="faint", width=1.5, dash=True, id="before")
-    if line := _boundary(n.weights[step], *n.view):
-        scene.line(*[at(*p) for p in line], color="blue", width=2.5, id="boundary")
+    scene.line(*[at(*p) for p in boundary], color="blue", width=2.5, id="boundary")
     wrong, used = n.wrong(step), n.used[step - 1] if step else -1
     for i, (x1, x2, label) in enumerate(n.points):
         px, py = at(x1, x2)

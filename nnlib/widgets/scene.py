@@ -274,6 +274,23 @@ def plot_area(
     return at
 
 
+def clip(corners: Sequence[Any], heights: Sequence[float]) -> list[tuple[float, float]]:
+    """The part of a convex polygon where a linear function, given at its corners, is positive.
+
+    >>> clip([(0, 0), (2, 0), (2, 2), (0, 2)], [-1, 1, 1, -1])  # x > 1
+    [(1.0, 0.0), (2.0, 0.0), (2.0, 2.0), (1.0, 2.0)]
+    """
+    kept = []
+    for i, ((x, y), height) in enumerate(zip(corners, heights)):
+        (x2, y2), following = corners[(i + 1) % len(corners)], heights[(i + 1) % len(corners)]
+        if height > 0:
+            kept.append((float(x), float(y)))
+        if (height > 0) != (following > 0):
+            t = height / (height - following)
+            kept.append((float(x + t * (x2 - x)), float(y + t * (y2 - y))))
+    return kept
+
+
 def ticks(low: float, high: float, most: int = 6) -> Sequence[float]:
     """Round numbers between low and high, at most ``most``.
 
