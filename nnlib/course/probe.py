@@ -107,15 +107,17 @@ def draw(what: Any, *case: Any) -> dict[str, Any]:
     import matplotlib.pyplot as plt
 
     before = set(plt.get_fignums())
-    figure = what(*copy.deepcopy(case)) if callable(what) else what
-    if isinstance(figure, tuple | list):  # fig, ax, as plt.subplots gives them
-        figure = figure[0]
-    if not hasattr(figure, "axes") or hasattr(figure, "get_lines"):  # an Axes, or an artist in one
-        figure = getattr(figure, "figure", None) or figure
-    if figure is None and plt.get_fignums():
-        figure = plt.gcf()
     try:
-        return artists(figure)
+        if callable(what):
+            plt.figure()  # a bare plt.plot is to meet an empty figure, not what an earlier attempt left behind
+            what = what(*copy.deepcopy(case))
+        if isinstance(what, tuple | list):  # fig, ax, as plt.subplots gives them
+            what = what[0]
+        if not hasattr(what, "axes") or hasattr(what, "get_lines"):  # an Axes, or an artist in one
+            what = getattr(what, "figure", None) or what
+        if what is None and plt.get_fignums():
+            what = plt.gcf()
+        return artists(what)
     finally:
         for number in set(plt.get_fignums()) - before:
             plt.close(number)
