@@ -9,6 +9,7 @@
     assignments  exercises/ made from solutions/
     index     notebooks/index.ipynb, made from what the lessons say about themselves
     symbols   the letters of the lessons and what the five sources write for them
+    grade     grade a class; submission, judge, sandbox, runner, gradebook and formgrader are its parts
 
 Nothing here is imported by ``import nnlib``.
 """

@@ -1,0 +1,278 @@
+"""Grade one submission: its cells run in a sandbox, the answers are judged here, where the submission cannot reach.
+
+A cell or probe that hangs or kills its process costs what it belongs to and nothing else: the submission runs again
+without it. What comes out of the sandbox is data, looked at and never executed; all that a forger can send is what a
+right answer would have computed for inputs that were not known before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .exercises import find
+from .probe import dumps, loads, source_of
+from .sandbox import Broken, Child, Limits, Sandbox
+from .submission import Assignment, Refused, read_submission, steps
+
+__all__ = ["Task", "cases_for", "grade", "run"]
+
+_ONE = threading.Lock()  # verdicts redirect stdout and catch warnings, which threads share
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that is needed to grade one submission, on this machine or another."""
+
+    assignment: Assignment
+    student: str
+    cells: list[dict[str, str]]
+    digest: str
+    cases: dict[str, str]
+
+
+def cases_for(assignment: Assignment, secret: bytes) -> dict[str, str]:
+    """The inputs of each exercise, as text: the same for the whole class, drawn by the instructor's secret."""
+    drawn = {}
+    for item in assignment.checks:
+        digest = hmac.digest(secret, f"{assignment.name}/{item.exercise}".encode(), "sha256")
+        drawn[item.exercise] = dumps(find(item.exercise).draw(int.from_bytes(digest[:6], "big")))
+    return drawn
+
+
+def run(
+    work: Sequence[dict[str, Any]], cases: dict[str, str], sandbox: Sandbox
+) -> tuple[dict[str, str], dict[str, str], str]:
+    """Run cells and probes; return the answers (text, by exercise), what went wrong (by step), why it was cut short.
+
+    Whatever does not come back within the limits is left out, and the rest runs again.
+    """
+    answers: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    stopped: set[str] = set()
+    end = time.monotonic() + sandbox.limits.wall
+    while True:
+        todo = [
+            s
+            for s in work
+            if s["name"] not in stopped and not (s["probe"] and s["name"] in answers)
+        ]
+        if not any(step["probe"] for step in todo):
+            return answers, problems, ""
+        step, why = _once(todo, cases, sandbox, end, answers, problems)
+        if not why:
+            return answers, problems, ""
+        if not step:
+            return answers, problems, why
+        problems[step] = why
+        stopped.add(step)
+        if time.monotonic() > end:
+            return (
+                answers,
+                problems,
+                f"the time limit of {sandbox.limits.wall:g} s for a submission",
+            )
+
+
+def _once(
+    todo: Sequence[dict[str, Any]], cases: dict[str, str], sandbox: Sandbox, end: float,
+    answers: dict[str, str], problems: dict[str, str],
+) -> tuple[str, str]:  # fmt: skip
+    """One run in one child: fill `answers` and `problems`; return the step it ended in and why, or ("", "")."""
+    limits, mark, step = sandbox.limits, secrets.token_hex(8), ""
+    known = {s["name"] for s in todo}
+    job = {
+        "mark": mark,
+        "seconds": limits.cell,
+        "steps": todo,
+        "limits": _rlimits(limits),
+        "jailed": sandbox.way != "trust",
+    }
+    with sandbox.start() as child:
+        try:
+            child.send(json.dumps(job).encode() + b"\n")
+            until, rest = time.monotonic() + limits.cell + 20, b""
+            while True:
+                data = child.read(min(until, end))
+                if not data:
+                    ended = _ended(child, limits)
+                    return (
+                        step,
+                        ended
+                        if step
+                        else f"the sandbox did not start: {child.errors()[-300:] or ended}",
+                    )
+                *whole, rest = (rest + data).split(b"\n")
+                for line in whole:
+                    record = _record(line, mark)
+                    name = str(record.get("begin", ""))
+                    if name in known:
+                        step, until = name, time.monotonic() + 3 * limits.cell + 1
+                    if "ask" in record:
+                        child.send(cases.get(str(record["ask"]), "[]").encode() + b"\n")
+                    if "answer" in record:
+                        answers.setdefault(str(record["answer"]), str(record.get("outcomes")))
+                    if record.get("problem") in known:
+                        problems.setdefault(str(record["problem"]), clean(str(record.get("text"))))
+                    if record.get("looked") in known and record.get("looked") not in answers:
+                        problems[str(record["looked"])] = (
+                            "no answer within the limits of time and memory"
+                        )
+                    if "done" in record:
+                        return "", ""
+        except Broken as broken:
+            return step, f"over the {broken}" if "limit" in str(broken) else str(broken)
+
+
+def _ended(child: Child, limits: Limits) -> str:
+    """Say how a child ended that did not say goodbye."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        number = child.process.wait(2)
+        number = -number if number < 0 else number - 128  # bubblewrap adds 128 to a signal
+        if number == signal.SIGXCPU:
+            return f"over the limit of {limits.cell:g} s of computing"
+        if number > 0:
+            return (
+                f"its process was ended by {signal.Signals(number).name}"
+                if number in set(signal.Signals)
+                else "its process ended"
+            )
+    return "its process ended before the end of the notebook"
+
+
+def _record(line: bytes, mark: str) -> dict[str, Any]:
+    if not line.startswith(mark.encode() + b" "):
+        return {}
+    try:
+        record = json.loads(line[len(mark) + 1 :])
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _rlimits(limits: Limits) -> dict[str, int]:
+    return {
+        "AS": limits.memory,
+        "NPROC": limits.processes,
+        "FSIZE": limits.disk,
+        "NOFILE": 256,
+        "CORE": 0,
+    }
+
+
+def clean(text: str, limit: int = 400) -> str:
+    """A stranger's text for a terminal, a table or a page: one line, no control characters, not long."""
+    text = " ".join(
+        re.sub(
+            r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", " ", text
+        ).split()
+    )
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def verdict(exercise: str, answer: str | None, cases: str, problem: str = "") -> dict[str, Any]:
+    """Judge one answer: {state, share, parts: {name: [state, text]}}."""
+    nothing = {"state": "wrong", "share": 0.0}
+    if answer is None:
+        return nothing | {
+            "parts": {"": ["wrong", problem or "the submission ended before this check"]}
+        }
+    record = find(exercise)
+    try:
+        outcomes = loads(answer)
+        asked = [tuple(case) for case in loads(cases)]
+        with _ONE:
+            result = record.verdict(outcomes, asked)
+        parts = {
+            clean(name, 80): [part.state, clean(part.text)] for name, part in result.parts.items()
+        }
+        return {"state": result.state, "share": float(result.share), "parts": parts}
+    except Exception as error:  # data that no probe sends: whoever made them up gets nothing for it
+        return nothing | {
+            "parts": {"": ["wrong", f"the answer cannot be read ({clean(type(error).__name__)})"]}
+        }
+
+
+def grade(task: Task, sandbox: Sandbox) -> dict[str, Any]:
+    """Run and judge one submission; return its result as plain data."""
+    begin = time.monotonic()
+    work = steps(task.assignment, task.cells)
+    for step in work:
+        if step["probe"]:
+            step["source"] = source_of(find(step["name"]).probe)
+    answers, problems, cut = run(work, task.cases, sandbox)
+    judged = {}
+    for item in task.assignment.checks:
+        name = item.exercise
+        result = verdict(name, answers.get(name), task.cases[name], problems.get(name, cut))
+        judged[name] = result | {
+            "points": round(item.points * result["share"], 6),
+            "max": item.points,
+        }
+    limits = [
+        name
+        for name, text in problems.items()
+        if not re.match(r"\w+(: |$)", text) or name in judged
+    ]
+    status = "stopped" if cut or limits else "error" if problems else "ok"
+    reason = "; ".join(
+        [f"{name}: {text}" for name, text in problems.items()] + ([cut] if cut else [])
+    )
+    return {
+        "student": task.student, "assignment": task.assignment.name, "digest": task.digest, "status": status,
+        "reason": clean(reason), "exercises": judged, "problems": problems,
+        "seconds": round(time.monotonic() - begin, 3),
+    }  # fmt: skip
+
+
+def refused(assignment: Assignment, student: str, error: Refused) -> dict[str, Any]:
+    """The result of a submission that cannot be run."""
+    nothing = {
+        "state": "wrong",
+        "share": 0.0,
+        "points": 0.0,
+        "parts": {"": ["wrong", error.reason]},
+    }
+    judged = {item.exercise: nothing | {"max": item.points} for item in assignment.checks}
+    return {
+        "student": student, "assignment": assignment.name, "digest": "", "status": error.status,
+        "reason": clean(error.reason), "exercises": judged, "problems": {}, "seconds": 0.0,
+    }  # fmt: skip
+
+
+def task_for(assignment: Assignment, student: str, submitted: Path, cases: dict[str, str]) -> Task:
+    """Read a submission and the rules it is judged by. Raises Refused if it cannot be read."""
+    cells, digest = read_submission(submitted, student, assignment.name)
+    return Task(assignment, student, cells, fingerprint(digest, assignment, cases), cases)
+
+
+def fingerprint(digest: str, assignment: Assignment, cases: dict[str, str]) -> str:
+    """What a result depends on: the file, the assignment, the inputs, and nnlib itself."""
+    parts = [
+        digest,
+        json.dumps(assignment.notebook, sort_keys=True),
+        json.dumps(cases, sort_keys=True),
+        sources(),
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+@cache
+def sources() -> str:
+    """A hash of this nnlib."""
+    package = Path(__file__).resolve().parents[1]
+    files = sorted(package.rglob("*.py"))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
