@@ -17,7 +17,6 @@ the leaves only when the whole walk has succeeded: an exception half-way changes
 from __future__ import annotations
 
 import itertools
-import operator
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +32,6 @@ GradFn = Callable[[Any], Any]
 Step = tuple[Any, Any, list[tuple[Any, Any]]]  # a value, the gradient that reached it, what it sends on
 
 now = itertools.count(1).__next__  # one clock for nodes and for changes in place: who came first?
-_order = operator.attrgetter("node.order")
 
 
 class Node:
@@ -71,13 +69,15 @@ def backward_steps(root: Any, gradient: Any, retain_graph: bool = False) -> Iter
 
     Raises RuntimeError if a node was freed by an earlier walk, or an argument was changed in place since.
     """
-    values, leaves = _reachable(root)
-    arrived = {id(root): gradient}
+    values, leaves = _recorded(root), {}
+    if root.node is None:
+        leaves[id(root)] = root
+    arrived = {_key(root): gradient}  # by key: the sum of what has reached a value so far
     watch = _mode.watch
     while values:
         value = values.pop()
         node = value.node
-        upstream = arrived.pop(id(value))
+        upstream = arrived.pop(-node.order)
         for argument in node.values:
             if argument.version > node.order:
                 raise RuntimeError(
@@ -90,38 +90,39 @@ def backward_steps(root: Any, gradient: Any, retain_graph: bool = False) -> Iter
             if watch is not None:
                 watch(share, f"the gradient of {node.op}")
             shares.append((argument, share))
-            key = id(argument)
+            key = id(argument) if (source := argument.node) is None else -source.order  # _key(argument)
+            if source is None:
+                leaves[key] = argument
             # Out of place: two arguments may have been handed the same array.
             arrived[key] = arrived[key] + share if key in arrived else share
         if not retain_graph:
             node.edges, node.args, node.values = None, (), ()
         yield value, upstream, shares
-    for leaf in leaves:
-        if id(leaf) in arrived:
-            yield leaf, arrived[id(leaf)], []
+    for key, leaf in leaves.items():
+        yield leaf, arrived[key], []
 
 
-def _reachable(root: Any) -> tuple[list[Any], list[Any]]:
-    """Everything ``root`` was computed from: values with a node (oldest first) and leaves."""
-    values, leaves, seen, stack = [], [], {id(root)}, [root]
+def _key(value: Any) -> int:
+    """What tells values apart: -order of the node, or the identity of a leaf (which is positive)."""
+    return id(value) if value.node is None else -value.node.order
+
+
+def _recorded(root: Any) -> list[Any]:
+    """All values with a node that ``root`` was computed from, and itself; oldest first."""
+    found, stack = ({}, []) if root.node is None else ({root.node.order: root}, [root.node])
     while stack:  # an explicit stack: graphs are deeper than Python's recursion limit
-        value = stack.pop()
-        node = value.node
-        if node is None:
-            leaves.append(value)
-            continue
+        node = stack.pop()
         if node.edges is None:
             raise RuntimeError(
                 f"backward: the graph behind this value was already walked and freed (at {node.op}). Call "
                 "backward(retain_graph=True) the first time if you need it twice."
             )
-        values.append(value)
         for argument, _ in node.edges:
-            if id(argument) not in seen:
-                seen.add(id(argument))
-                stack.append(argument)
-    values.sort(key=_order)
-    return values, leaves
+            source = argument.node
+            if source is not None and source.order not in found:
+                found[source.order] = argument
+                stack.append(source)
+    return [found[order] for order in sorted(found)]
 
 
 def backward(root: Any, gradient: Any, retain_graph: bool = False) -> None:
@@ -140,12 +141,11 @@ def backward(root: Any, gradient: Any, retain_graph: bool = False) -> None:
     >>> x.grad, y.grad
     (24.0, 9.0)
     """
-    deposits = [
-        (value, upstream)
-        for value, upstream, _ in backward_steps(root, gradient, retain_graph)
-        if value.node is None or value.node.keep
-    ]
     owned = {id(gradient)}
+    deposits = []
+    for value, upstream, _ in backward_steps(root, gradient, retain_graph):
+        if value.node is None or value.node.keep:
+            deposits.append((value, upstream))
     for value, upstream in deposits:
         before = value.grad
         if before is not None:
@@ -162,9 +162,24 @@ class _Mode(threading.local):
 
     grad = True
     watch: Callable[[Any, str], None] | None = None
+    usual = True  # gradients and no watch: an op in a hurry asks this alone
+
+    def switch(self, **changes: Any) -> None:
+        self.__dict__.update(changes)
+        self.usual = self.grad and self.watch is None
 
 
 _mode = _Mode()
+
+
+@contextmanager
+def _switched(**changes: Any) -> Iterator[None]:
+    before = {name: getattr(_mode, name) for name in changes}
+    _mode.switch(**changes)
+    try:
+        yield
+    finally:
+        _mode.switch(**before)
 
 
 def is_grad_enabled() -> bool:
@@ -176,19 +191,14 @@ def is_grad_enabled() -> bool:
     return _mode.grad
 
 
-@contextmanager
-def set_grad_enabled(mode: bool) -> Iterator[None]:
+def set_grad_enabled(mode: bool) -> Any:
     """Record ops inside the block, or not; also a decorator.  PyTorch: ``torch.set_grad_enabled``.
 
     >>> with set_grad_enabled(False):
     ...     is_grad_enabled()
     False
     """
-    before, _mode.grad = _mode.grad, bool(mode)
-    try:
-        yield
-    finally:
-        _mode.grad = before
+    return _switched(grad=bool(mode))
 
 
 def no_grad() -> Any:
@@ -213,11 +223,6 @@ def enable_grad() -> Any:
     return set_grad_enabled(True)
 
 
-@contextmanager
-def watch(check: Callable[[Any, str], None]) -> Iterator[None]:
+def watch(check: Callable[[Any, str], None]) -> Any:
     """Call ``check(array, where)`` on every result and every gradient made inside the block by this thread."""
-    before, _mode.watch = _mode.watch, check
-    try:
-        yield
-    finally:
-        _mode.watch = before
+    return _switched(watch=check)

@@ -6,13 +6,16 @@ NumPy; an array type of another library joins by :func:`register`.
 
 from __future__ import annotations
 
+import contextvars
 import ctypes
+import functools
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-__all__ = ["get_array_module", "manual_seed", "register", "rng", "small_buffers"]
+__all__ = ["get_array_module", "manual_seed", "quietly", "register", "rng"]
 
 _modules: dict[type, ModuleType] = {np.ndarray: np}
 
@@ -77,11 +80,48 @@ def _keep_freed_memory() -> None:
 _keep_freed_memory()
 
 
-def small_buffers(xp: Any) -> None:
-    """Halve the time of ``matrix + column`` and its like until the op that calls this returns.
+def _quiet_settings() -> tuple[Any, Any]:
+    """The variable in which NumPy keeps its settings, and what it holds inside ``np.errstate(all="ignore")``.
 
-    NumPy runs a broadcast in buffered pieces of 8,192 elements by default; 1,024 stay in the fastest cache. The
-    setting lives in the same context as ``np.errstate``, so the end of the op (or of ``backward``) takes it back.
+    ``np.errstate`` builds a new value on every entry, which takes as long as ten additions of numbers; here it is
+    built once, and what remains is ``set`` and ``reset``. The value also holds the size of the pieces in which NumPy
+    runs a broadcast: 1,024 elements stay in the fastest cache, which nearly halves the time of ``matrix + column``
+    and its like beside the 8,192 of the default.
     """
-    if xp is np:
-        np.setbufsize(1024)
+    before = contextvars.copy_context()
+    with np.errstate(all="ignore"):
+        np.setbufsize(1024)  # lives in the same place, so the end of the block takes it back
+        inside = contextvars.copy_context()
+    changed = [(variable, value) for variable, value in inside.items() if value is not before.get(variable)]
+    return changed[0] if len(changed) == 1 else (_Errstate, None)
+
+
+class _Errstate:
+    """The same by ``np.errstate`` itself, for a NumPy that keeps its settings elsewhere."""
+
+    @staticmethod
+    def set(value: None) -> Any:
+        token = np.errstate(all="ignore")
+        token.__enter__()
+        return token
+
+    @staticmethod
+    def reset(token: Any) -> None:
+        token.__exit__()
+
+
+_settings, _quiet = _quiet_settings()
+
+
+def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``np.errstate(all="ignore")`` as a decorator, at a quarter of its cost."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        token = _settings.set(_quiet)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _settings.reset(token)
+
+    return call

@@ -15,7 +15,7 @@ from .conv import once
 from .core import Array, Tensor, _as_float, _axes, op, sigmoid, unbroadcast, where
 from .core import logsumexp as logsumexp  # PyTorch has these two in F as well
 from .core import tanh as tanh
-from .device import get_array_module, rng, small_buffers
+from .device import get_array_module, rng
 
 # ---------------------------------------------------------------------------------------------- activations
 
@@ -277,7 +277,6 @@ def _standardise(name: str, rows: Array, eps: float) -> tuple[Array, Any]:
     """
     _check_eps(name, eps)
     xp, M = get_array_module(rows), rows.dtype.type(rows.shape[1])
-    small_buffers(xp)
     mean = _row_sums(rows) / M
     hat = rows - mean[:, None]
     var = _row_dots(hat, hat) / M
@@ -285,7 +284,6 @@ def _standardise(name: str, rows: Array, eps: float) -> tuple[Array, Any]:
     hat *= scale[:, None]
 
     def grad(g):
-        small_buffers(xp)
         share = hat * (_row_dots(g, hat) / M)[:, None]
         xp.subtract(g, share, out=share)
         share -= (_row_sums(g) / M)[:, None]
@@ -362,7 +360,6 @@ def batch_norm(
         raise ValueError(
             f"batch_norm: one value per channel ({x.shape}) has no variance. Use a larger batch, or model.eval()."
         )
-    small_buffers(xp)
     step = C if xp is not np else max(1, 2**19 // (n * x.itemsize + 1))
     parts = [slice(c, c + step) for c in range(0, C, step)]  # channels whose rows stay in the cache for all passes
 
@@ -391,7 +388,6 @@ def batch_norm(
 
     @once
     def backward(g):
-        small_buffers(xp)
         dx, dw, db = xp.empty_like(out), xp.empty_like(scale), xp.empty_like(scale)
         for part in parts:
             above = rows(g, part)
@@ -582,7 +578,6 @@ def _cross_entropy(input: Array, target: Any, ignore_index: int):
     """The common case in one op: logits (N, K), classes (N,), mean. It never makes the (N, K) log-probabilities."""
     z, y, xp = input, target, get_array_module(input)
     _check_target("cross_entropy", z, y, ignore_index)
-    small_buffers(xp)
     rows, counted = xp.arange(len(y)), y != ignore_index
     y = xp.where(counted, y, 0)
     n = z.dtype.type(counted.sum())
@@ -593,7 +588,6 @@ def _cross_entropy(input: Array, target: Any, ignore_index: int):
     loss = ((xp.log(total) - (z[rows, y] - top)) * counted).sum() / n
 
     def grad(g):  # (softmax(z) − one_hot(y))/n, row by row
-        small_buffers(xp)
         scale = (counted * (g / n)).astype(z.dtype)
         share = p * (scale / total)[:, None]
         share[rows, y] -= scale

@@ -12,12 +12,10 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from . import lr_scheduler
 from .autograd import now
 from .core import Tensor
-from .device import get_array_module
+from .device import get_array_module, quietly
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler"]
 
@@ -89,7 +87,7 @@ class Optimizer:
             for parameter in group["params"]:
                 parameter.grad = None
 
-    @np.errstate(all="ignore")  # a run that diverges shows it in its loss, as in PyTorch, not in warnings
+    @quietly  # a run that diverges shows it in its loss, as in PyTorch, not in warnings
     def step(self) -> None:
         """Update every parameter that has a gradient."""
         for group in self.param_groups:

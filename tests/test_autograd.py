@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import nnlib as nn
-from nnlib import autograd
+from nnlib import autograd, device
 from nnlib.autograd import Node, backward, backward_steps
 
 Array = Any
@@ -344,3 +345,105 @@ def test_watch_sees_every_result_and_gradient_of_this_thread() -> None:
     with autograd.watch(lambda array, where: seen.append(where)):
         (x * 3).exp().backward()
     assert seen == ["mul", "exp", "the gradient of exp", "the gradient of mul"]
+
+
+# ------------------------------------------------------------------------------------- the short ways
+
+
+QUICK = sorted({name for name, f in [*vars(nn).items(), *vars(nn.functional).items()] if hasattr(f, "general")})
+LEAVES = [
+    (dtype, shapes, wants)
+    for dtype in (np.float32, np.float64)
+    for shapes in [((), ()), ((2, 2), (2, 2)), ((2, 2), ()), (2.0, (2, 2)), ((2, 2), 2.0), ((), 2), ((2, 2), (2,))]
+    for wants in [(True, True), (True, False), (False, True), (False, False)]
+]
+
+
+def arguments(count: int, dtype: Any, shapes: Any, wants: Any) -> list[Any]:
+    made = [s if isinstance(s, int | float) else np.full(s, 0.25 + i, dtype) for i, s in enumerate(shapes[:count])]
+    return [m if isinstance(m, int | float) else nn.tensor(m, requires_grad=w) for m, w in zip(made, wants)]
+
+
+def outcome(op: Any, made: list[Any]) -> Any:
+    """All there is to see of one application and its walk; the words of an error if it was refused."""
+    try:
+        out = op(*made)
+    except (TypeError, ValueError) as error:
+        return type(error), str(error)
+    node = out.node
+    seen = [out.dtype, out.shape, out.tolist(), out.requires_grad]
+    if node is not None:
+        seen += [node.op, [id(a) for a, _ in node.edges], list(map(id, node.values)), list(map(id, node.args))]
+        out.backward(np.ones(out.shape))
+    grads = [m.grad for m in made if isinstance(m, nn.Tensor)]
+    return seen, [g if g is None else (g.dtype, g.tolist()) for g in grads]
+
+
+def test_ops_of_one_and_two_arguments_have_a_short_way() -> None:
+    assert {"add", "sub", "mul", "div", "pow", "matmul", "neg", "exp", "tanh", "relu", "maximum"} <= set(QUICK)
+    assert not {"sum", "linear", "cat", "reshape", "conv2d"} & set(QUICK)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_the_short_way_through_an_op_does_what_the_general_one_does(name: str) -> None:
+    quick = getattr(nn, name, None) or getattr(nn.functional, name)
+    count = len(inspect.signature(quick).parameters)
+    for case in LEAVES:
+        made = arguments(count, *case)
+        expected = outcome(quick.general, made)
+        for m in made:
+            if isinstance(m, nn.Tensor):
+                m.grad = None
+        assert outcome(quick, made) == expected, case
+
+
+def test_the_short_way_notices_views_errors_no_grad_and_several_outputs() -> None:
+    x = nn.tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+    @nn.op
+    def every_other(input: Array):
+        return input[::2], lambda g: np.repeat(g, 2)[: input.size]
+
+    @nn.op
+    def halves(input: Array):
+        return (input / 2, np.arange(3)), lambda g: g / 2
+
+    assert every_other(x)._origin() is x
+    squares = x * x
+    with nn.no_grad():
+        assert not (x + x).requires_grad
+        view = every_other(x)
+        view += 1
+    with pytest.raises(RuntimeError, match="an argument of mul was changed in place"):
+        squares.sum().backward()
+    half, index = halves(x)
+    assert (half.tolist(), index.tolist()) == ([1, 1, 2], [0, 1, 2])
+    with pytest.raises(ValueError, match=r"add: shapes \(3,\) and \(2,\) do not broadcast"):
+        x + nn.zeros(2)
+
+
+def test_quietly_is_errstate_and_leaves_numpys_settings_alone() -> None:
+    def divide() -> Any:
+        return np.geterr(), np.float32(1) / np.float32(0)
+
+    before, size = np.geterr(), np.getbufsize()
+    assert device._settings is not device._Errstate  # this NumPy keeps its settings where we look for them
+    with np.errstate(all="raise"):
+        assert device.quietly(divide)() == np.errstate(all="ignore")(divide)()
+        with pytest.raises(FloatingPointError):
+            divide()
+        with pytest.raises(KeyError):  # an error takes the settings back too
+            device.quietly({}.__getitem__)("missing")
+        assert set(np.geterr().values()) == {"raise"}
+    assert (np.geterr(), np.getbufsize()) == (before, size)
+
+
+def test_without_the_variable_of_numpys_settings_errstate_itself_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("_settings", device._Errstate), ("_quiet", None)):
+        monkeypatch.setattr(device, name, value)
+        monkeypatch.setattr(nn.core, name, value)
+    x = nn.tensor(0.0, requires_grad=True)
+    y = 1 / x
+    y.backward()
+    assert (y.item(), x.grad.item()) == (np.inf, -np.inf)
+    assert np.geterr()["divide"] == "warn"

@@ -28,7 +28,7 @@ OURS_ALONE |= {
 # The engine's own parts, plain records and abstract bases: described, but nothing to run on their own.
 NO_EXAMPLE = {
     "nnlib.autograd.Node", "nnlib.autograd.backward_steps", "nnlib.autograd.watch", "nnlib.autograd.now",
-    "nnlib.device.register", "nnlib.device.rng", "nnlib.device.small_buffers",
+    "nnlib.device.quietly", "nnlib.device.register", "nnlib.device.rng",
     "nnlib.download.fetch", "nnlib.data.cifar10", "nnlib.data.fashion_mnist", "nnlib.data.mnist",  # need a network
 }  # fmt: skip
 
