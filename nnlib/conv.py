@@ -220,14 +220,9 @@ def conv1d_matrix(weight: Tensor, length: int, stride: Any = 1, padding: Any = 0
 
 @op
 def max_pool2d(
-    input: Array,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
+    input: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
     return_indices: bool = False,
-):
+):  # fmt: skip
     """The largest element of each window, (N, C, H, W) -> (N, C, oh, ow).  PyTorch: ``F.max_pool2d``.
 
     ``stride`` is the kernel size unless given; padding is −∞ and at most half the kernel; ``ceil_mode`` keeps a last
@@ -242,14 +237,9 @@ def max_pool2d(
 
 @op
 def max_pool1d(
-    input: Array,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
+    input: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
     return_indices: bool = False,
-):
+):  # fmt: skip
     """The largest element of each window, (N, C, L) -> (N, C, ol); see :func:`max_pool2d`.  PyTorch: ``F.max_pool1d``.
 
     >>> F.max_pool1d(nn.tensor([[[1.0, 4.0, 2.0, 3.0]]]), 2).tolist()
@@ -305,14 +295,9 @@ def _first_inside(k, s, p, d, size, xp):
 
 @op
 def avg_pool2d(
-    input: Array,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-):
+    input: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: int | None = None,
+):  # fmt: skip
     """The mean of each window, (N, C, H, W) -> (N, C, oh, ow).  PyTorch: ``F.avg_pool2d``.
 
     Padding zeros count as elements unless ``count_include_pad=False``; ``divisor_override`` replaces the count. The
@@ -327,13 +312,9 @@ def avg_pool2d(
 
 @op
 def avg_pool1d(
-    input: Array,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    ceil_mode: bool = False,
+    input: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
-):
+):  # fmt: skip
     """The mean of each window, (N, C, L) -> (N, C, ol); see :func:`avg_pool2d`.  PyTorch: ``F.avg_pool1d``.
 
     >>> F.avg_pool1d(nn.tensor([[[1.0, 3.0, 2.0, 4.0]]]), 2).tolist()

@@ -189,9 +189,7 @@ class Tensor:
         if self.node is not None:
             self.node.keep = True
 
-    def backward(
-        self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False
-    ) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf) to the ``.grad`` of every leaf; ``gradient`` (same shape) weights a non-scalar.
 
         PyTorch: ``Tensor.backward``. Raises RuntimeError without a graph, for a non-scalar without
@@ -436,7 +434,7 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
         return result if extra is None else (result, *map(Tensor, extra))
 
     made = _quick(call, function, len(kinds) == 2) if kinds in ([1], [1, 1]) else call
-    made.is_op = True  # type: ignore[attr-defined]
+    made.is_op = True  # type: ignore[union-attr]
     return made
 
 

@@ -129,13 +129,9 @@ class DataLoader:
     """
 
     def __init__(
-        self,
-        dataset: Dataset,
-        batch_size: int = 1,
-        shuffle: bool = False,
-        drop_last: bool = False,
+        self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False, drop_last: bool = False,
         batch_sampler: Iterable[Any] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size must be an integer >= 1, got {batch_size!r}. Use batch_size=32.")
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):

@@ -324,15 +324,9 @@ def _affine(hat: Array, weight: Any, bias: Any, grad_hat: Any) -> tuple[Any, ...
 
 @op(same_dtype=True)
 def batch_norm(
-    input: Array,
-    running_mean: Any,
-    running_var: Any,
-    weight: Array = None,
-    bias: Array = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-):
+    input: Array, running_mean: Any, running_var: Any, weight: Array = None, bias: Array = None,
+    training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+):  # fmt: skip
     """(x − μ)/√(σ² + eps)·weight + bias per channel of x (N, C) or (N, C, …).  PyTorch: ``F.batch_norm``.
 
     With ``training`` μ and σ² are those of the batch, σ² the biased variance, and the running ones (arrays (C,),
@@ -538,13 +532,9 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
 
 def cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
+    input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """−ln softmax(z)_y from logits z (N, K) or (N, K, …) and classes y (N,) or (N, …).  PyTorch: ``F.cross_entropy``.
 
     ``target`` may also hold probabilities, in the shape of the logits. ``weight`` (K,) weights the classes and,
@@ -705,12 +695,9 @@ def _check_chances(name: str, target: Tensor) -> None:
 
 
 def binary_cross_entropy_with_logits(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    reduction: str = "mean",
+    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean",
     pos_weight: Tensor | None = None,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """−t ln σ(z) − (1 − t) ln(1 − σ(z)) from logits, without overflow; ∂z = (σ(z) − t)/n.
 
     PyTorch: ``F.binary_cross_entropy_with_logits``.

@@ -182,16 +182,9 @@ class _Conv(Module):
     """What Conv1d and Conv2d share: the parameters, the settings, and the function of that name."""
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-    ) -> None:
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        dilation: Any = 1, groups: int = 1, bias: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__()
         name, n = type(self).__name__, self._axes
         _check_size(name, in_channels=in_channels, out_channels=out_channels, groups=groups)
@@ -260,14 +253,9 @@ class MaxPool1d(_Elementwise):
     _pool = staticmethod(F.max_pool1d)
 
     def __init__(
-        self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        dilation: Any = 1,
-        return_indices: bool = False,
+        self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, return_indices: bool = False,
         ceil_mode: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(
             kernel_size=kernel_size, stride=kernel_size if stride is None else stride, padding=padding,
             dilation=dilation, ceil_mode=ceil_mode, return_indices=return_indices,
@@ -298,13 +286,9 @@ class AvgPool1d(_Elementwise):
     _pool = staticmethod(F.avg_pool1d)
 
     def __init__(
-        self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        ceil_mode: bool = False,
+        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
         count_include_pad: bool = True,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(
             kernel_size=kernel_size, stride=kernel_size if stride is None else stride, padding=padding,
             ceil_mode=ceil_mode, count_include_pad=count_include_pad,
@@ -369,13 +353,9 @@ class BatchNorm1d(Module):
     _expects, _other = "2 or 3 axes (N, C) or (N, C, L)", "nn.BatchNorm2d for images"
 
     def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
         track_running_stats: bool = True,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         _check_size(type(self).__name__, num_features=num_features)
         self.num_features, self.eps, self.momentum, self.affine = num_features, eps, momentum, affine
@@ -565,14 +545,9 @@ class RNN(Module):
     """
 
     def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
+        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
         batch_first: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         _check_rnn("RNN", nonlinearity, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers

@@ -66,14 +66,9 @@ class LeNet(Sequential):
     """
 
     def __init__(
-        self,
-        num_classes: int = 10,
-        in_channels: int = 1,
-        image_size: int = 28,
-        channels: tuple[int, int] = (6, 16),
-        hidden: Sequence[int] = (120, 84),
-        activation: Callable[[], Module] = ReLU,
-    ) -> None:
+        self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28, channels: tuple[int, int] = (6, 16),
+        hidden: Sequence[int] = (120, 84), activation: Callable[[], Module] = ReLU,
+    ) -> None:  # fmt: skip
         _check_size("LeNet", num_classes=num_classes, in_channels=in_channels, image_size=image_size)
         if image_size < 4:
             raise ValueError(f"LeNet: image_size must be >= 4 (it is halved twice), got {image_size}. Use an MLP.")
@@ -223,15 +218,10 @@ class ResNet(Module):
     """
 
     def __init__(
-        self,
-        block: type[BasicBlock] | type[Bottleneck],
-        layers: Sequence[int],
-        num_classes: int = 1000,
-        widths: Sequence[int] = (64, 128, 256, 512),
-        stem: str = "7x7",
-        shortcut: str = "projection",
+        self, block: type[BasicBlock] | type[Bottleneck], layers: Sequence[int], num_classes: int = 1000,
+        widths: Sequence[int] = (64, 128, 256, 512), stem: str = "7x7", shortcut: str = "projection",
         stride_in: str = "3x3",
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         _check_size("ResNet", num_classes=num_classes)
         for what, value, allowed in (

@@ -46,14 +46,9 @@ def _scalar(value: Any) -> Any:
 
 
 def gradcheck(
-    fn: Callable[..., Any],
-    inputs: Sequence[Tensor],
-    eps: float = 1e-6,
-    atol: float = 1e-6,
-    rtol: float = 1e-4,
-    projections: int | None = None,
-    raise_exception: bool = True,
-) -> bool:
+    fn: Callable[..., Any], inputs: Sequence[Tensor], eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-4,
+    projections: int | None = None, raise_exception: bool = True,
+) -> bool:  # fmt: skip
     """Compare the gradients of ``fn(*inputs)`` with central differences, in float64.
 
     PyTorch: ``torch.autograd.gradcheck``.

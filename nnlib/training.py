@@ -76,12 +76,9 @@ def _measure(rows: Iterator[tuple[int, dict[str, float]]]) -> dict[str, float]:
 
 
 def evaluate(
-    model: Module,
-    data: Any,
-    loss: Callable[..., Tensor],
-    metrics: Mapping[str, Callable[..., float]] | None = None,
+    model: Module, data: Any, loss: Callable[..., Tensor], metrics: Mapping[str, Callable[..., float]] | None = None,
     batch_size: int = 256,
-) -> dict[str, float]:
+) -> dict[str, float]:  # fmt: skip
     """Loss and metrics over all examples, in evaluation mode and without recording.
 
     >>> X, y = nn.tensor([[1.0], [2.0]]), nn.tensor([[1.0], [3.0]])
@@ -107,18 +104,10 @@ def evaluate(
 
 
 def fit(
-    model: Module,
-    data: Any,
-    loss: Callable[..., Tensor],
-    optimizer: Any,
-    epochs: int,
-    metrics: Mapping[str, Callable[..., float]] | None = None,
-    validation: Any = None,
-    batch_size: int = 32,
-    scheduler: Any = None,
-    patience: int | None = None,
-    progress: bool | str = True,
-) -> History:
+    model: Module, data: Any, loss: Callable[..., Tensor], optimizer: Any, epochs: int,
+    metrics: Mapping[str, Callable[..., float]] | None = None, validation: Any = None, batch_size: int = 32,
+    scheduler: Any = None, patience: int | None = None, progress: bool | str = True,
+) -> History:  # fmt: skip
     """Train: for each epoch, for each batch, forward, loss, backward, step.  No PyTorch counterpart.
 
     ``data`` and ``validation`` are (X, y), a dataset (shuffled in batches of ``batch_size``) or a DataLoader.

@@ -25,7 +25,7 @@ RANKS = [
 PROPER = RANKS[: RANKS.index("plot")]  # the library proper: NumPy and the standard library, all of it
 LATE = {("training", "widgets")}  # live curves, imported by fit() when they are asked for
 AIM = 3000  # code lines: "compact enough to read in an afternoon"
-LIMIT = 4600  # what it takes with every error that says what came and how to mend it; to be lowered, not raised
+LIMIT = 4530  # what it takes with every error that says what came and how to mend it; to be lowered, not raised
 
 
 def files() -> Iterator[tuple[str, Path]]:
