@@ -28,20 +28,29 @@ import numpy as np
 
 from . import autograd, cuda
 from .autograd import Node, _mode
-from .device import _quiet, _settings, get_array_module, quietly, rng
+from .device import (
+    _quiet,
+    _settings,
+    accelerators,
+    device_of,
+    get_array_module,
+    quietly,
+    rng,
+    special,
+)
 
 __all__ = [
     "Tensor", "abs", "add", "all", "allclose", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort",
     "as_tensor", "broadcast_to", "cast", "cat", "chunk", "clamp", "clone", "cos", "cumsum", "detect_anomaly",
     "diagonal", "div", "einsum", "eq", "erf", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16",
-    "float32", "float64", "floor", "from_numpy", "full", "full_like", "gather", "ge", "get_default_dtype",
-    "getitem", "grad", "gt", "int16", "int32", "int64", "int8", "isfinite", "isinf", "isnan", "le", "linspace",
-    "log", "log1p", "logsumexp", "long", "lt", "masked_fill", "masked_select", "matmul", "max", "maximum", "mean",
-    "min", "minimum", "mul", "ne", "neg", "norm", "ones", "ones_like", "op", "outer", "permute", "pow", "prod",
-    "rand", "randint", "randn", "randperm", "reciprocal", "repeat", "reshape", "roll", "round", "rsqrt",
-    "set_default_dtype", "sigmoid", "sign", "sin", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "sub", "sum", "tanh", "tensor", "transpose", "tril", "triu", "uint8", "unbind", "unsqueeze", "var", "where",
-    "zeros", "zeros_like",
+    "float32", "float64", "floor", "from_dlpack", "from_numpy", "full", "full_like", "gather", "ge",
+    "get_default_dtype", "getitem", "grad", "gt", "int16", "int32", "int64", "int8", "isfinite", "isinf",
+    "isnan", "le", "linspace", "log", "log1p", "logsumexp", "long", "lt", "masked_fill", "masked_select",
+    "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "ne", "neg", "norm", "ones", "ones_like",
+    "op", "outer", "permute", "pow", "prod", "rand", "randint", "randn", "randperm", "reciprocal", "repeat",
+    "reshape", "roll", "round", "rsqrt", "set_default_dtype", "sigmoid", "sign", "sin", "sort", "split",
+    "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "tanh", "tensor", "transpose", "tril", "triu",
+    "uint8", "unbind", "unsqueeze", "var", "where", "zeros", "zeros_like",
 ]  # fmt: skip
 
 Array: TypeAlias = Any  # a NumPy or CuPy array inside an op; a Tensor, an array or a number for its caller
@@ -126,8 +135,8 @@ class Tensor:
 
     @property
     def device(self) -> str:
-        """``"cpu"``, or the device of the array."""
-        return "cpu" if get_array_module(self._data) is np else f"cuda:{self._data.device.id}"
+        """``"cpu"``, or ``"cuda:0"``."""
+        return device_of(self._data)
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one axis."""
@@ -204,7 +213,11 @@ class Tensor:
                 "backward: create_graph=True would differentiate gradients again; nnlib's gradient functions work "
                 "on arrays and leave no graph. Use nn.testing.numeric_grad on the gradient for second derivatives."
             )
-        _quiet_backward(self, self._seed(gradient), retain_graph)
+        walk = cuda.on_device(self._data, _quiet_backward) if accelerators else _quiet_backward
+        try:
+            walk(self, self._seed(gradient), retain_graph)
+        except MemoryError as error:
+            raise cuda.explained(error, "backward") from None
 
     def _seed(self, gradient: Any) -> Any:
         """The gradient that backward starts with: ones for a scalar, checked otherwise."""
@@ -215,7 +228,7 @@ class Tensor:
                 "Use nn.tensor(..., requires_grad=True) for what you differentiate by."
             )
         if gradient is None:
-            if not data.ndim:
+            if not data.ndim and not accelerators:
                 return data.dtype.type(1)
             if data.size != 1:
                 raise RuntimeError(
@@ -224,10 +237,11 @@ class Tensor:
                 )
             return get_array_module(data).ones_like(data)
         gradient = gradient._data if isinstance(gradient, Tensor) else gradient
-        if np.shape(gradient) != data.shape:
-            raise ValueError(
-                f"backward: gradient must have the tensor's shape {data.shape}, got {np.shape(gradient)}."
-            )
+        shape = gradient.shape if hasattr(gradient, "shape") else np.shape(gradient)
+        if shape != data.shape:
+            raise ValueError(f"backward: gradient must have the tensor's shape {data.shape}, got {shape}.")
+        if accelerators:
+            cuda.same_device("backward", ("the tensor", "its gradient"), [data, gradient])
         return get_array_module(data).asarray(gradient, dtype=data.dtype)
 
     # -- Python's protocols
@@ -286,6 +300,8 @@ class Tensor:
             )
         array = self.data
         value = other._data if isinstance(other, Tensor) else other
+        if accelerators:
+            cuda.same_device(name, ("the tensor", "the value"), [array, value])
         try:
             compute(array, value)
         except (ValueError, TypeError) as error:  # of the wrong shape, or of a dtype that loses something
@@ -303,12 +319,13 @@ class Tensor:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         def write(array: Any, other: Any) -> None:
-            array[_plain_index(index)] = other
+            array[_plain_index(index, get_array_module(array))] = other
 
         self._change("t[i] = v", value, write, "nn.where or nn.cat to build a new tensor")
 
     def copy_(self, other: Any) -> Tensor:
-        """Take over the elements of ``other`` in place (broadcast, cast)."""
+        """Take over the elements of ``other`` in place (broadcast, cast, from any device)."""
+        other = other.to(self.device) if isinstance(other, Tensor) else other
         return self._change("copy_", other, lambda a, b: operator.setitem(a, ..., b), "t = other.clone()")
 
     def fill_(self, value: Any) -> Tensor:
@@ -321,18 +338,45 @@ class Tensor:
 
     # -- other dtypes, other devices
 
-    def to(self, target: Any) -> Tensor:
-        """The same tensor with another dtype (``nn.float64``) or on another device (``"cpu"``, ``"cuda"``)."""
+    def to(self, target: Any, dtype: Any = None) -> Tensor:
+        """The same tensor with another dtype (``nn.float64``), on another device (``"cpu"``, ``"cuda"``), or both.
+
+        Raises RuntimeError where there is no such device.  PyTorch: ``Tensor.to``.
+
+        >>> nn.tensor([1, 2]).to("cpu", nn.float64).dtype
+        dtype('float64')
+        """
+        if dtype is not None:
+            return self.to(target).to(dtype)
         if isinstance(target, Tensor):
             return self.to(target.device).to(target.dtype)
-        if isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda"):
-            place = "cuda:0" if target == "cuda" else target
+        if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
+            place = cuda.canonical(target)
             return self if place == self.device else _move(self, place)
         return cast(self, _checked_dtype("to", target))
 
     def cpu(self) -> Tensor:
         """The tensor on the host."""
         return self.to("cpu")
+
+    def cuda(self, device: int | None = None) -> Tensor:
+        """The tensor on a GPU.  Raises RuntimeError without one."""
+        return self.to("cuda" if device is None else f"cuda:{device}")
+
+    def pin_memory(self) -> Tensor:
+        """A copy in page-locked memory, from which ``to("cuda")`` is faster; without a GPU the tensor itself."""
+        pinned = cuda.pin_memory(self.data)
+        return self if pinned is self.data else Tensor(pinned)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """The array for another library, uncopied: ``torch.from_dlpack(t)``, ``jax.dlpack.from_dlpack(t)``."""
+        if self.requires_grad:
+            raise BufferError("__dlpack__: another library would not see the graph. Use t.detach().")
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """(1, 0) for the host, (2, n) for GPU n, as DLPack numbers them."""
+        return self.data.__dlpack_device__()
 
 
 _quiet_backward = quietly(autograd.backward)
@@ -403,13 +447,17 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
             else:
                 raw.append(argument.item() if isinstance(argument, np.generic) else argument)
                 check = True
+        if accelerators and values:
+            cuda.same_device(name, names, raw)
         if check or not values or (dtype is not float32 and dtype is not None and dtype.kind != "f"):
             converted = _check_arguments(name, names, kinds, raw, same_dtype)
         token = _settings.set(_quiet)  # Inf and NaN flow silently, as in PyTorch; see detect_anomaly
         try:
-            out, *grad_fns = function(*raw)
+            out, *grad_fns = (cuda.on_device(values[0]._data, function) if accelerators else function)(*raw)
         except ValueError as error:
             raise _shape_error(name, raw, error) from None
+        except MemoryError as error:
+            raise cuda.explained(error, name) from None
         finally:
             _settings.reset(token)
         extra = None
@@ -448,7 +496,7 @@ def _quick(general: Any, function: Any, binary: bool) -> Any:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) != 1 + binary or not _mode.usual:
+        if kwargs or len(args) != 1 + binary or not _mode.usual or accelerators:
             return general(*args, **kwargs)
         a, b = args[0], args[-1]
         if isinstance(a, Tensor):
@@ -640,9 +688,8 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
         array = array.astype(_default_dtype)
     if requires_grad:
         _check_differentiable("tensor", array)
-    if device is not None:
-        array = cuda.move(array, device)
-    return Tensor(array if array.ndim else array[()], requires_grad)
+    array = array if device is None else cuda.move(array, device)
+    return Tensor(array[()] if isinstance(array, np.ndarray) and not array.ndim else array, requires_grad)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
@@ -656,6 +703,19 @@ def from_numpy(array: np.ndarray) -> Tensor:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"from_numpy: elements must be numbers, got {array.dtype}. Use array.astype(float).")
     return Tensor(array)
+
+
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A tensor that shares the memory of another library's, on the device where it is.  PyTorch: ``torch.from_dlpack``.
+
+    >>> a = np.zeros(2); t = nn.from_dlpack(a); a[0] = 5; t.tolist()
+    [5.0, 0.0]
+    """
+    if not hasattr(ext_tensor, "__dlpack_device__"):
+        raise TypeError(f"from_dlpack: {type(ext_tensor).__name__} does not speak DLPack. Use nn.tensor.")
+    on_host = ext_tensor.__dlpack_device__()[0] in (1, 3)  # main memory, plain or pinned
+    xp = np if on_host else cuda._need("from_dlpack")
+    return Tensor(xp.from_dlpack(ext_tensor))
 
 
 def as_tensor(data: Any, dtype: Any = None) -> Tensor:
@@ -689,11 +749,16 @@ def _size(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
+def _made(array: Any, device: str | None, requires_grad: bool = False) -> Tensor:
+    """A new tensor, made on the host and moved."""
+    return Tensor(array if device is None else cuda.move(array, device), requires_grad)
+
+
 def _filled(name: str, doc: str) -> tuple[Any, Any]:
     """``zeros``/``ones`` and their ``_like``."""
 
-    def create(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-        return Tensor(getattr(np, name)(_size(name, size), dtype or _default_dtype), requires_grad)
+    def create(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+        return _made(getattr(np, name)(_size(name, size), dtype or _default_dtype), device, requires_grad)
 
     def like(input: Tensor, dtype: Any = None) -> Tensor:
         return Tensor(getattr(get_array_module(input._data), name + "_like")(input.data, dtype=dtype))
@@ -717,13 +782,15 @@ zeros, zeros_like = _filled("zeros", "zeros")
 ones, ones_like = _filled("ones", "ones")
 
 
-def full(size: Sequence[int], fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Sequence[int], fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor filled with one value.  PyTorch: ``torch.full``.
 
     >>> nn.full((2,), 7).tolist()
     [7, 7]
     """
-    return Tensor(tensor(np.full(size, fill_value).tolist(), dtype).data, requires_grad)
+    return tensor(np.full(size, fill_value).tolist(), dtype, device, requires_grad)
 
 
 def full_like(input: Tensor, fill_value: Any) -> Tensor:
@@ -735,7 +802,7 @@ def full_like(input: Tensor, fill_value: Any) -> Tensor:
     return Tensor(get_array_module(input._data).full_like(input.data, fill_value))
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None) -> Tensor:
+def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None) -> Tensor:
     """start, start + step, … below ``end``.  PyTorch: ``torch.arange``.
 
     >>> nn.arange(3).tolist(), nn.arange(1, 7, 2).tolist()
@@ -745,10 +812,10 @@ def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None) -> Ten
     if step == 0:
         raise ValueError("arange: step must not be 0, got 0. Use step=1.")
     array = np.arange(start, end, step)
-    return tensor(array, dtype or (array.dtype if array.dtype.kind == "i" else _default_dtype))
+    return tensor(array, dtype or (array.dtype if array.dtype.kind == "i" else _default_dtype), device)
 
 
-def linspace(start: float, end: float, steps: int, dtype: Any = None) -> Tensor:
+def linspace(start: float, end: float, steps: int, dtype: Any = None, device: Any = None) -> Tensor:
     """``steps`` numbers from ``start`` to ``end``, both included.  PyTorch: ``torch.linspace``.
 
     >>> nn.linspace(0, 1, 3).tolist()
@@ -756,38 +823,38 @@ def linspace(start: float, end: float, steps: int, dtype: Any = None) -> Tensor:
     """
     if not isinstance(steps, (int, np.integer)) or steps < 0:
         raise ValueError(f"linspace: steps must be an integer >= 0, got {steps!r}. Use linspace(start, end, 2).")
-    return Tensor(np.linspace(start, end, steps, dtype=dtype or _default_dtype))
+    return _made(np.linspace(start, end, steps, dtype=dtype or _default_dtype), device)
 
 
-def eye(n: int, m: int | None = None, dtype: Any = None) -> Tensor:
+def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None) -> Tensor:
     """The identity matrix (n, m).  PyTorch: ``torch.eye``.
 
     >>> nn.eye(2).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
     _size("eye", (n, n if m is None else m))
-    return Tensor(np.eye(n, m, dtype=dtype or _default_dtype))
+    return _made(np.eye(n, m, dtype=dtype or _default_dtype), device)
 
 
-def rand(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Uniform random numbers in [0, 1).  PyTorch: ``torch.rand``.
 
     >>> nn.rand(2, 3).shape
     (2, 3)
     """
-    return Tensor(rng().random(_size("rand", size)).astype(dtype or _default_dtype), requires_grad)
+    return _made(rng().random(_size("rand", size)).astype(dtype or _default_dtype), device, requires_grad)
 
 
-def randn(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Random numbers from N(0, 1).  PyTorch: ``torch.randn``.
 
     >>> nn.randn((4,)).ndim
     1
     """
-    return Tensor(rng().standard_normal(_size("randn", size)).astype(dtype or _default_dtype), requires_grad)
+    return _made(rng().standard_normal(_size("randn", size)).astype(dtype or _default_dtype), device, requires_grad)
 
 
-def randint(low: int, high: Any = None, size: Any = (), dtype: Any = None) -> Tensor:
+def randint(low: int, high: Any = None, size: Any = (), dtype: Any = None, device: Any = None) -> Tensor:
     """Random integers in [low, high).  PyTorch: ``torch.randint``.
 
     >>> bool((nn.randint(0, 3, (10,)) < 3).all())
@@ -796,17 +863,17 @@ def randint(low: int, high: Any = None, size: Any = (), dtype: Any = None) -> Te
     low, high, size = (0, low, high) if isinstance(high, (tuple, list)) else (low, high, size)
     if high is None or low >= high:
         raise ValueError(f"randint: high must be above low, got {low} and {high}. Use randint({low}, {low + 1}, size).")
-    return Tensor(rng().integers(low, high, tuple(size), dtype=dtype or int64))
+    return _made(rng().integers(low, high, tuple(size), dtype=dtype or int64), device)
 
 
-def randperm(n: int) -> Tensor:
+def randperm(n: int, device: Any = None) -> Tensor:
     """A random order of 0 … n−1.  PyTorch: ``torch.randperm``.
 
     >>> sorted(nn.randperm(3).tolist())
     [0, 1, 2]
     """
     _size("randperm", (n,))
-    return Tensor(rng().permutation(n))
+    return _made(rng().permutation(n), device)
 
 
 # ---------------------------------------------------------------------------------------------- arithmetic
@@ -1082,14 +1149,7 @@ def erf(input: Array):
     '0.8427'
     """
     x, xp = _as_float(input), get_array_module(input)
-    if xp is np:
-        out = np.vectorize(math.erf, otypes=[x.dtype])(x) if x.size else np.zeros_like(x)
-        out = out if x.ndim else x.dtype.type(out)
-    else:
-        from cupyx.scipy.special import erf as device_erf
-
-        out = device_erf(x)
-    return out, lambda g: g * (2 / math.sqrt(math.pi)) * xp.exp(-x * x)
+    return special("erf", math.erf, x), lambda g: g * (2 / math.sqrt(math.pi)) * xp.exp(-x * x)
 
 
 @op
@@ -1397,7 +1457,7 @@ def _pick(input: Array, dim: int, keepdim: bool, name: str):
     x, xp = input, get_array_module(input)
     axes = _axes(name, x, dim)
     if not x.ndim:  # the one element of a 0-d tensor
-        return (+x, np.asarray(0)), lambda g: g
+        return (+x, xp.asarray(0)), lambda g: g
     (axis,) = axes
     _check_choice(name, x, axes)
     index = xp.expand_dims(getattr(x, "arg" + name)(axis), axis)
@@ -1801,15 +1861,15 @@ def triu(input: Array, diagonal: int = 0):
 # ---------------------------------------------------------------------------------------------- choosing
 
 
-def _plain_index(index: Any) -> Any:
-    """An index without tensors in it."""
+def _plain_index(index: Any, xp: Any = np) -> Any:
+    """An index without tensors in it; arrays of the host go to the library of what is indexed, as in PyTorch."""
     if isinstance(index, Tensor):
-        return index.data
+        index = index.data
     if isinstance(index, tuple):
-        return tuple(map(_plain_index, index))
+        return tuple(_plain_index(i, xp) for i in index)
     if isinstance(index, list):
-        return np.asarray([operator.index(i) if not isinstance(i, bool) else i for i in index])
-    return index
+        index = np.asarray([operator.index(i) if not isinstance(i, bool) else i for i in index])
+    return xp.asarray(index) if xp is not np and isinstance(index, np.ndarray) else index
 
 
 @op
@@ -1821,7 +1881,7 @@ def getitem(input: Array, index: Any):
     >>> nn.getitem(nn.tensor([1.0, 2.0, 3.0]), [0, 0]).tolist()
     [1.0, 1.0]
     """
-    x, index = input, _plain_index(index)
+    x, index = input, _plain_index(index, get_array_module(input))
     parts = index if isinstance(index, tuple) else (index,)
     basic = builtins.all(part is None or part is ... or isinstance(part, (int, slice, np.integer)) for part in parts)
     try:
@@ -1927,6 +1987,8 @@ def _compare(name: str, symbol: str) -> Any:
 
     def compare(input: Any, other: Any) -> Tensor:
         x, y = (t._data if isinstance(t, Tensor) else t for t in (input, other))
+        if accelerators:
+            cuda.same_device(name, ("input", "other"), [x, y])
         try:
             result = getattr(operator, name)(x, y)
             return Tensor(np.asarray(result) if np.isscalar(x) else result)
@@ -1981,7 +2043,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
     [1, 2, 0]
     """
     _axes("argsort", input, dim)
-    return Tensor(get_array_module(input._data).argsort(-input.data if descending else input.data, dim, stable=True))
+    return Tensor((-input.data if descending else input.data).argsort(dim, kind="stable"))
 
 
 def sort(input: Tensor, dim: int = -1, descending: bool = False) -> Extremum:
@@ -2123,10 +2185,11 @@ def detect_anomaly() -> Any:
     """
 
     def check(array: Any, where: str) -> None:
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            bad = array[~np.isfinite(array)] if array.ndim else array
+        finite = get_array_module(array).isfinite(array) if array.dtype.kind == "f" else array
+        if array.dtype.kind == "f" and not finite.all():
+            bad = array[~finite] if array.ndim else array
             raise RuntimeError(
-                f"detect_anomaly: {where} made {bad.ravel()[0]} first ({bad.size} of {array.size} elements). "
+                f"detect_anomaly: {where} made {bad.ravel()[0].item()} first ({bad.size} of {array.size} elements). "
                 "Look at its inputs."
             )
 

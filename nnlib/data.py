@@ -115,7 +115,7 @@ def train_test_split(*tensors: Tensor, test_size: float = 0.2, seed: int = 0) ->
     if not 0 < held_out < n:
         raise ValueError(f"train_test_split: test_size {test_size} leaves {n - held_out} of {n} rows. Use 0.2.")
     order = np.random.default_rng(seed).permutation(n)
-    return [Tensor(t.data[part]) for t in tensors for part in (order[held_out:], order[:held_out])]
+    return [t.detach()[part] for t in tensors for part in (order[held_out:], order[:held_out])]
 
 
 class DataLoader:
@@ -162,7 +162,7 @@ class DataLoader:
         while isinstance(source, Subset):
             source, rows = source.dataset, source.indices[rows]
         if isinstance(source, TensorDataset):  # rows of arrays at once
-            return tuple(Tensor(t.data[rows]) for t in source.tensors)
+            return tuple(t.detach()[rows] for t in source.tensors)
         return _collate([source[int(i)] for i in rows])
 
 

@@ -1,7 +1,7 @@
 """Which array library holds an array, where it lives, and where random numbers come from.
 
-Ops never import NumPy to compute: they ask ``xp = get_array_module(x)`` and use ``xp``. Today ``xp`` is
-NumPy; an array type of another library joins by :func:`register`.
+Ops never import NumPy to compute: they ask ``xp = get_array_module(x)`` and use ``xp``: NumPy, or CuPy once a tensor
+has gone to a GPU (:mod:`nnlib.cuda` joins it by :func:`register`).
 """
 
 from __future__ import annotations
@@ -15,14 +15,23 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["get_array_module", "manual_seed", "quietly", "register", "rng"]
+__all__ = ["device_of", "get_array_module", "manual_seed", "quietly", "register", "rng", "special", "unregister"]
 
 _modules: dict[type, ModuleType] = {np.ndarray: np}
+accelerators: dict[type, ModuleType] = {}  # those of a GPU: while there are none, nobody compares devices
+_generators: dict[Any, Any] = {}  # array library -> its random numbers, made when first asked for
+_seed: int | None = None
 
 
 def register(array_type: type, module: ModuleType) -> None:
     """Say that arrays of ``array_type`` are computed with ``module`` (NumPy's function names)."""
-    _modules[array_type] = module
+    _modules[array_type] = accelerators[array_type] = module
+
+
+def unregister(array_type: type) -> None:
+    """Undo :func:`register`."""
+    _modules.pop(array_type, None)
+    _generators.pop(accelerators.pop(array_type, None), None)
 
 
 def get_array_module(*arrays: Any) -> Any:
@@ -40,27 +49,53 @@ def get_array_module(*arrays: Any) -> Any:
     return np
 
 
+def device_of(array: Any) -> str:
+    """``"cpu"``, or ``"cuda:0"`` for an array of the first GPU.
+
+    >>> device_of(np.zeros(3))
+    'cpu'
+    """
+    return f"cuda:{array.device.id}" if type(array) in accelerators else "cpu"
+
+
+def special(name: str, function: Any, x: Any) -> Any:
+    """A function of the standard library's ``math`` for each element; on a GPU that of ``cupyx.scipy.special``."""
+    if get_array_module(x) is not np:
+        from cupyx.scipy import special as device_special
+
+        return getattr(device_special, name)(x)
+    out = np.vectorize(function, otypes=[x.dtype])(x) if x.size else np.zeros_like(x)
+    return out if x.ndim else x.dtype.type(out)
+
+
 _generator = np.random.default_rng()
 
 
 def manual_seed(seed: int) -> None:
-    """Restart the random numbers of initialisers, dropout, shuffling and ``randn``.
+    """Restart the random numbers of initialisers, dropout, shuffling and ``randn``, on every device.
 
+    Initialisers draw on the host, so a network begins alike everywhere; dropout draws where its input lives.
     PyTorch: ``torch.manual_seed`` (the numbers drawn differ: NumPy's PCG64 makes them).
 
     >>> nn.manual_seed(0); a = nn.rand(3)
     >>> nn.manual_seed(0); (nn.rand(3) == a).all().item()
     True
     """
-    global _generator
+    global _generator, _seed
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"manual_seed: seed must be an integer >= 0, got {seed!r}. Use manual_seed(0).")
-    _generator = np.random.default_rng(int(seed))
+    _seed = int(seed)
+    _generator = np.random.default_rng(_seed)
+    _generators.clear()
 
 
-def rng() -> np.random.Generator:
-    """The generator behind every random number of nnlib (restarted by :func:`manual_seed`)."""
-    return _generator
+def rng(xp: Any = np) -> Any:
+    """The generator behind every random number of nnlib (restarted by :func:`manual_seed`); a GPU has its own."""
+    if xp is np:
+        return _generator
+    if xp not in _generators:
+        _generators[xp] = xp.random.default_rng(_seed)
+    return _generators[xp]
 
 
 def _keep_freed_memory() -> None:

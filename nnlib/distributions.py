@@ -12,7 +12,7 @@ import numpy as np
 
 from . import functional as F
 from .core import Tensor, as_tensor, broadcast_to, sigmoid
-from .device import get_array_module, rng
+from .device import get_array_module, rng, special
 
 __all__ = ["Bernoulli", "Categorical", "Distribution", "Laplace", "Normal", "Poisson", "kl_divergence"]
 
@@ -44,13 +44,18 @@ def _parameter(value: Any, like: Any = None) -> Tensor:
     return t if like is None or not isinstance(like, Tensor) or isinstance(value, Tensor) else t.to(like.dtype)
 
 
+def _drawn(values: Any, like: Tensor) -> Any:
+    """Random numbers, which come from the host, where ``like`` lives."""
+    return get_array_module(like.data).asarray(values)
+
+
 def _positive(name: str, value: Tensor, argument: str, fix: str) -> None:
     if not (value._data > 0).all():
         raise ValueError(f"{name}: {argument} must be > 0, got {float(value._data.min()):.4g}. {fix}")
 
 
 def _at(value: Any, like: Tensor) -> Tensor:
-    value = value if isinstance(value, Tensor) else as_tensor(np.asarray(value))
+    value = value if isinstance(value, Tensor) else as_tensor(np.asarray(value)).to(like.device)
     return value.to(like.dtype) if value.dtype != like.dtype else value
 
 
@@ -81,7 +86,7 @@ class Normal(Distribution):
     def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
         """loc + scale·N(0, 1)"""
         shape = (*sample_shape, *np.broadcast_shapes(self.loc.shape, self.scale.shape))
-        noise = rng().standard_normal(shape)
+        noise = _drawn(rng().standard_normal(shape), self.loc)
         return Tensor((self.loc.data + self.scale.data * noise).astype(self.loc.dtype))
 
 
@@ -111,7 +116,8 @@ class Laplace(Distribution):
     def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
         """Draws from the double exponential"""
         shape = (*sample_shape, *np.broadcast_shapes(self.loc.shape, self.scale.shape))
-        return Tensor((self.loc.data + self.scale.data * rng().laplace(size=shape)).astype(self.loc.dtype))
+        noise = _drawn(rng().laplace(size=shape), self.loc)
+        return Tensor((self.loc.data + self.scale.data * noise).astype(self.loc.dtype))
 
 
 class Bernoulli(Distribution):
@@ -138,7 +144,8 @@ class Bernoulli(Distribution):
 
     def log_prob(self, value: Any) -> Tensor:
         """x ln p + (1 − x) ln(1 − p), computed from the logits"""
-        value = broadcast_to(_at(value, self.logits), np.broadcast_shapes(np.shape(value), self.logits.shape))
+        value = _at(value, self.logits)
+        value = broadcast_to(value, np.broadcast_shapes(value.shape, self.logits.shape))
         logits = broadcast_to(self.logits, value.shape)
         return -F.binary_cross_entropy_with_logits(logits, value, reduction="none")
 
@@ -149,7 +156,7 @@ class Bernoulli(Distribution):
     def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
         """0.0 or 1.0"""
         shape = (*sample_shape, *self.probs.shape)
-        return Tensor((rng().random(shape) < self.probs.data).astype(self.probs.dtype))
+        return Tensor((_drawn(rng().random(shape), self.probs) < self.probs.data).astype(self.probs.dtype))
 
 
 class Categorical(Distribution):
@@ -175,7 +182,7 @@ class Categorical(Distribution):
 
     def log_prob(self, value: Any) -> Tensor:
         """ln p_value, for integers ``value`` in the batch shape (or any shape for one distribution)"""
-        index = value if isinstance(value, Tensor) else as_tensor(np.asarray(value))
+        index = value if isinstance(value, Tensor) else as_tensor(np.asarray(value)).to(self.log_probs.device)
         F._check_classes("Categorical.log_prob", index._data, self.log_probs.shape[-1])
         if self.log_probs.ndim == 1:
             return self.log_probs[index]
@@ -188,7 +195,7 @@ class Categorical(Distribution):
     def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
         """Class numbers, by Gumbel's trick: argmax of ln p + noise"""
         shape = (*sample_shape, *self.probs.shape)
-        return Tensor((self.log_probs.data + rng().gumbel(size=shape)).argmax(-1))
+        return Tensor((self.log_probs.data + _drawn(rng().gumbel(size=shape), self.log_probs)).argmax(-1))
 
 
 class Poisson(Distribution):
@@ -209,14 +216,14 @@ class Poisson(Distribution):
     def log_prob(self, value: Any) -> Tensor:
         """k ln rate − rate − ln k!"""
         value = _at(value, self.rate)
-        factorial = np.vectorize(lambda k: math.lgamma(k + 1), otypes=[float])(value.tolist())
-        log_factorial = Tensor(get_array_module(value._data).asarray(factorial, dtype=self.rate.dtype))
+        log_factorial = Tensor(special("gammaln", math.lgamma, (value + 1).data.astype(float)).astype(self.rate.dtype))
         return _xlogy(value, self.rate) - self.rate - log_factorial
 
     def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
         """Counts, as floats"""
         shape = (*sample_shape, *self.rate.shape)
-        return Tensor(rng().poisson(np.broadcast_to(self.rate.data, shape)).astype(self.rate.dtype))
+        counts = rng().poisson(np.broadcast_to(self.rate.detach().cpu().data, shape))
+        return Tensor(_drawn(counts, self.rate).astype(self.rate.dtype))
 
 
 def _xlogy(x: Tensor, y: Tensor) -> Tensor:

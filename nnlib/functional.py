@@ -261,9 +261,10 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     _check_probability("dropout", p)
     if not training or p == 0:
         return input
-    keep = rng().random(input.shape) >= p
+    xp = get_array_module(input._data)
+    keep = rng(xp).random(input.shape) >= p
     scale = 1 / (1 - p) if p < 1 else 0.0
-    return _dropout(input, get_array_module(input._data).asarray(keep * scale, dtype=input.dtype))
+    return _dropout(input, xp.asarray(keep * scale, dtype=input.dtype))
 
 
 # ---------------------------------------------------------------------------------------------- normalisation
@@ -570,7 +571,7 @@ def _cross_entropy(input: Array, target: Any, ignore_index: int):
     _check_target("cross_entropy", z, y, ignore_index)
     rows, counted = xp.arange(len(y)), y != ignore_index
     y = xp.where(counted, y, 0)
-    n = z.dtype.type(counted.sum())
+    n = counted.sum().astype(z.dtype)
     top = z.max(1)
     p = z - top[:, None]
     xp.exp(p, out=p)
@@ -657,7 +658,7 @@ def nll_loss(
     _check_weight("nll_loss", input, weight)
     y = target.data
     counted = y != ignore_index
-    safe = np.where(counted, y, 0) if get_array_module(y) is np else get_array_module(y).where(counted, y, 0)
+    safe = get_array_module(y).where(counted, y, 0)
     if input.ndim == 1:
         picked = input[int(safe)]
     else:
@@ -689,7 +690,7 @@ def _check_chances(name: str, target: Tensor) -> None:
     t = target._data
     if (t < 0).any() or (t > 1).any():
         raise ValueError(
-            f"{name}: target must hold labels or probabilities in 0…1, got {t.min():g}…{t.max():g}. "
+            f"{name}: target must hold labels or probabilities in 0…1, got {float(t.min()):g}…{float(t.max()):g}. "
             "Use (target > 0).float() for labels −1 and +1."
         )
 
@@ -744,7 +745,8 @@ def hinge_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: st
     _check_same_shape("hinge_loss", input, target)
     if not ((target._data == 1) | (target._data == -1)).all():
         raise ValueError(
-            f"hinge_loss: target must hold labels −1 and +1, got {target._data.min():g}…{target._data.max():g}. "
+            "hinge_loss: target must hold labels −1 and +1, "
+            f"got {float(target._data.min()):g}…{float(target._data.max()):g}. "
             "Use 2 * target - 1 for labels 0 and 1."
         )
     return _reduce(relu(margin - target.to(input.dtype) * input), reduction, "hinge_loss")

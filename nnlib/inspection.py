@@ -14,7 +14,7 @@ import numpy as np
 
 from . import autograd
 from . import functional as F
-from .core import Tensor, zeros
+from .core import Tensor, ones_like, zeros
 from .layers import Linear, _Conv
 from .module import Module, Sequential
 
@@ -96,7 +96,7 @@ def graph(output: Tensor, names: Mapping[str, Tensor] | None = None, gradients: 
         sources = []
         for argument in arguments:
             if not isinstance(argument, Tensor):  # a plain number or array in the expression: a leaf for each use
-                data = np.asarray(argument)
+                data = Tensor(argument).data if hasattr(argument, "dtype") else np.asarray(argument)
                 result.nodes.append(GraphNode(len(result.nodes), "leaf", _short(data), None, data.shape, data))
                 sources.append(len(result.nodes) - 1)
             else:
@@ -115,7 +115,7 @@ def graph(output: Tensor, names: Mapping[str, Tensor] | None = None, gradients: 
 
 def _steps(output: Tensor) -> list[autograd.Step]:
     with np.errstate(all="ignore"):
-        return list(autograd.backward_steps(output, np.ones_like(output.data), retain_graph=True))
+        return list(autograd.backward_steps(output, ones_like(output).data, retain_graph=True))
 
 
 def _in_order(output: Tensor) -> list[Tensor]:
@@ -153,7 +153,6 @@ def _edge_number(node: Any, arguments: list[Any], index: int) -> int | None:
 
 
 def _short(data: Any) -> str:
-    data = np.asarray(data)
     return f"{data.item():.4g}" if data.size == 1 else "×".join(map(str, data.shape))
 
 
@@ -198,9 +197,9 @@ def trace_backward(output: Tensor, names: Mapping[str, Tensor] | None = None) ->
         inputs = []
         edges = [] if value.node is None else value.node.edges
         for (argument, product), (_, grad_fn) in zip(shares, edges):
-            scalar = np.size(upstream) == 1 and np.size(product) == 1
+            scalar = upstream.size == 1 and product.size == 1
             with np.errstate(all="ignore"):
-                local = grad_fn(np.ones_like(upstream)) if scalar else None
+                local = grad_fn(ones_like(Tensor(upstream)).data) if scalar else None
             inputs.append(TraceInput(name_of(argument), argument.data, product, local))
         op = "leaf" if value.node is None else value.node.op
         trace.append(TraceStep(op, name_of(value), value.data, upstream, inputs))
@@ -316,7 +315,7 @@ def _evaluating(module: Module, input_shape: tuple[int, ...]) -> Iterator[Tensor
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        yield zeros(*input_shape, dtype=None if parameter is None else parameter.dtype)
+        yield zeros(*input_shape) if parameter is None else zeros(*input_shape).to(parameter.device, parameter.dtype)
     finally:
         for part, mode in modes:
             part.training = mode

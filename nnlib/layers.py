@@ -524,7 +524,8 @@ class RNNCell(Module):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """(N, in), (N, hidden) -> (N, hidden)."""
-        h = zeros(*input.shape[:-1], self.hidden_size, dtype=self.weight_ih.dtype) if hx is None else hx
+        w, shape = self.weight_ih, (*input.shape[:-1], self.hidden_size)
+        h = zeros(shape, dtype=w.dtype, device=w.device) if hx is None else hx
         total = F.linear(input, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh)
         return total.tanh() if self.nonlinearity == "tanh" else F.relu(total)
 
@@ -571,7 +572,7 @@ class RNN(Module):
             w_ih, w_hh, b_ih, b_hh = (
                 getattr(self, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             )
-            h = zeros(*state[1:], dtype=w_hh.dtype) if hx is None else hx[layer]
+            h = zeros(*state[1:], dtype=w_hh.dtype, device=w_hh.device) if hx is None else hx[layer]
             steps = []
             for from_input in F.linear(x, w_ih, b_ih):  # W_ih x_t for all t at once: it does not wait for h
                 h = act(from_input + F.linear(h, w_hh, b_hh))

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from . import cuda
 from .autograd import now
 from .core import Tensor, _check_differentiable, as_tensor
+from .device import accelerators, device_of
 
 __all__ = ["Module", "ModuleList", "Parameter", "Sequential"]
 
@@ -231,8 +233,10 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = None
 
-    def to(self, target: Any) -> Module:
-        """Move all parameters and buffers to a dtype (floating point only) or a device, in place."""
+    def to(self, target: Any, dtype: Any = None) -> Module:
+        """Move all parameters and buffers to a dtype (floating point only), a device, or both, in place."""
+        if dtype is not None:
+            return self.to(target).to(dtype)
         if not isinstance(target, str) and np.dtype(target).kind != "f":
             raise TypeError(f"to: parameters need a floating-point dtype, got {np.dtype(target)}. Use nn.float32.")
         for module in self.modules():
@@ -244,6 +248,14 @@ class Module:
                 if array is not None and (isinstance(target, str) or array.dtype.kind == "f"):
                     module._buffers[name] = Tensor(array).to(target).data
         return self
+
+    def cuda(self, device: int | None = None) -> Module:
+        """Parameters and buffers on a GPU."""
+        return self.to("cuda" if device is None else f"cuda:{device}")
+
+    def cpu(self) -> Module:
+        """Parameters and buffers on the host."""
+        return self.to("cpu")
 
     def float(self) -> Module:
         """Parameters and buffers as float32."""
@@ -281,7 +293,8 @@ class Module:
             )
         own = self.state_dict()
         given = {key: value.detach() if hasattr(value, "detach") else value for key, value in state_dict.items()}
-        given = {key: value.data if isinstance(value, Tensor) else np.asarray(value) for key, value in given.items()}
+        given = {key: value.data if isinstance(value, Tensor) else value for key, value in given.items()}
+        given = {k: value if type(value) in accelerators else np.asarray(value) for k, value in given.items()}
         problems = [
             f"{key}: expected shape {own[key].shape}, got {given[key].shape}"
             for key in own
@@ -304,7 +317,7 @@ class Module:
                     if value is None or key not in given:
                         continue
                     array = value.data if isinstance(value, Tensor) else value
-                    array[...] = given[key]
+                    array[...] = cuda.move(given[key], device_of(array))  # a file knows no device
                     if isinstance(value, Tensor):
                         value.version = now()
 

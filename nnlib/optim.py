@@ -12,10 +12,10 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from . import lr_scheduler
+from . import cuda, lr_scheduler
 from .autograd import now
 from .core import Tensor
-from .device import get_array_module, quietly
+from .device import device_of, get_array_module, quietly
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler"]
 
@@ -126,10 +126,11 @@ class Optimizer:
         everyone = [p for group in self.param_groups for p in group["params"]]
         for group, saved in zip(self.param_groups, state_dict["param_groups"]):
             group.update({k: v for k, v in saved.items() if k != "params"})
-        self.state = {
-            id(everyone[i]): {k: v.copy() if hasattr(v, "copy") else v for k, v in saved.items()}
-            for i, saved in state_dict["state"].items()
-        }
+        self.state = {}
+        for i, saved in state_dict["state"].items():
+            home = device_of(everyone[i].data)
+            copies = {k: cuda.move(v.copy(), home) if hasattr(v, "copy") else v for k, v in saved.items()}
+            self.state[id(everyone[i])] = copies
 
     def __repr__(self) -> str:
         rows = [", ".join(f"{k}={v}" for k, v in group.items() if k != "params") for group in self.param_groups]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .autograd import no_grad
-from .core import Tensor, grad, rng
+from .core import Tensor, as_tensor, grad
+from .device import get_array_module, rng
 
 __all__ = ["assert_close", "gradcheck", "numeric_grad"]
 
@@ -28,21 +29,21 @@ def numeric_grad(fn: Callable[..., Any], inputs: Sequence[Tensor], index: int = 
     out = np.zeros(x.shape)
     with no_grad():
         for place in np.ndindex(x.shape):
-            before = x[place]
+            before = x[place].item()
             ends = []
             for shift in (eps, -eps):
                 x[place] = before + shift
-                ends.append(float(_scalar(fn(*inputs))))
+                ends.append(_scalar(fn(*inputs)))
             x[place] = before
             out[place] = (ends[0] - ends[1]) / (2 * eps)
     return out
 
 
 def _scalar(value: Any) -> Any:
-    value = value._data if isinstance(value, Tensor) else value
-    if np.size(value) != 1:
-        raise ValueError(f"numeric_grad: the function must return one number, got shape {np.shape(value)}. Sum it up.")
-    return np.asarray(value).reshape(())
+    value = as_tensor(value)
+    if value.numel() != 1:
+        raise ValueError(f"numeric_grad: the function must return one number, got shape {value.shape}. Sum it up.")
+    return value.item()
 
 
 def gradcheck(
@@ -83,7 +84,7 @@ def gradcheck(
         total = None
         for t, w in zip(result, weights):
             if t.dtype.kind == "f":
-                part = (t * Tensor(w)).sum()
+                part = (t * Tensor(w).to(t.device)).sum()
                 total = part if total is None else total + part
         return total
 
@@ -93,7 +94,7 @@ def gradcheck(
     analytic = []
     for i in wanted:
         try:
-            analytic.append(grad(total, inputs[i], retain_graph=True)[0])
+            analytic.append(Tensor(grad(total, inputs[i], retain_graph=True)[0]).cpu().data)
         except RuntimeError:
             analytic.append(np.zeros(inputs[i].shape))
     for i, ours in zip(wanted, analytic):
@@ -117,14 +118,15 @@ def gradcheck(
         return True
     for _ in range(projections):
         directions = [rng().standard_normal(inputs[i].shape) for i in wanted]
+        along = [get_array_module(inputs[i].data).asarray(d) for i, d in zip(wanted, directions)]
         ours_along = sum(float((g * d).sum()) for g, d in zip(analytic, directions))
         ends = []
         with no_grad():
             for sign in (1, -1):
-                for i, d in zip(wanted, directions):
+                for i, d in zip(wanted, along):
                     inputs[i].data[...] += sign * eps * d
-                ends.append(float(_scalar(weighted(*inputs))))
-                for i, d in zip(wanted, directions):
+                ends.append(_scalar(weighted(*inputs)))
+                for i, d in zip(wanted, along):
                     inputs[i].data[...] -= sign * eps * d
         theirs_along = (ends[0] - ends[1]) / (2 * eps)
         if not abs(ours_along - theirs_along) <= atol + rtol * abs(theirs_along):
@@ -150,7 +152,10 @@ def assert_close(actual: Any, expected: Any, rtol: float | None = None, atol: fl
 
     >>> nn.testing.assert_close(nn.tensor([1.0]), nn.tensor([1.0 + 1e-7]))
     """
-    a, e = (t.detach().numpy() if isinstance(t, Tensor) else np.asarray(t) for t in (actual, expected))
+    a, e = (
+        (t.detach() if isinstance(t, Tensor) else Tensor(t)).cpu().data if hasattr(t, "dtype") else np.asarray(t)
+        for t in (actual, expected)
+    )
     if a.shape != e.shape or a.dtype != e.dtype:
         raise AssertionError(f"assert_close: got shape {a.shape}, {a.dtype}; expected {e.shape}, {e.dtype}.")
     defaults = (1.3e-6, 1e-5) if a.dtype == np.float32 else (1e-7, 1e-7) if a.dtype == np.float64 else (0.0, 0.0)

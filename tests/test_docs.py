@@ -28,7 +28,11 @@ OURS_ALONE |= {
 # The engine's own parts, plain records and abstract bases: described, but nothing to run on their own.
 NO_EXAMPLE = {
     "nnlib.autograd.Node", "nnlib.autograd.backward_steps", "nnlib.autograd.watch", "nnlib.autograd.now",
-    "nnlib.device.quietly", "nnlib.device.register", "nnlib.device.rng",
+    "nnlib.device.quietly", "nnlib.device.register", "nnlib.device.rng", "nnlib.device.special",
+    "nnlib.device.unregister",
+    "nnlib.cuda.CUDAGraph", "nnlib.cuda.current_device", "nnlib.cuda.get_device_capability",  # these need a GPU
+    "nnlib.cuda.get_device_name", "nnlib.cuda.graph", "nnlib.cuda.max_memory_allocated", "nnlib.cuda.mem_get_info",
+    "nnlib.cuda.reset_peak_memory_stats",
     "nnlib.download.fetch", "nnlib.data.cifar10", "nnlib.data.fashion_mnist", "nnlib.data.mnist",  # need a network
 }  # fmt: skip
 

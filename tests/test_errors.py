@@ -193,7 +193,7 @@ bad("index", "t = nn.tensor(1.0); [1, 2][t]", TypeError, "float32", "t.long()",
     "t = nn.tensor(1.0); [1, 2][t.long()]")  # fmt: skip
 bad("to", "nn.zeros(2).to('gpu')", TypeError, "'gpu'|device", "nn.float32", "nn.zeros(2).to(nn.float32)")
 if not nn.cuda.is_available():
-    bad("to", "nn.zeros(2).to('cuda')", RuntimeError, "'cuda:0'", "'cpu'", "nn.zeros(2).to('cpu')")
+    bad("to", "nn.zeros(2).to('cuda')", RuntimeError, "'cuda'", "'cpu'", "nn.zeros(2).to('cpu')")
 bad("numpy", "t = nn.zeros(2, requires_grad=True); t.numpy()", RuntimeError, "graph", "t.detach().numpy()",
     "t = nn.zeros(2, requires_grad=True); t.detach().numpy()")  # fmt: skip
 

@@ -165,8 +165,8 @@ def test_parity_with_pytorch(case: Case) -> None:
 
 EXEMPT = {  # public names without a row, and who proves them
     **dict.fromkeys(
-        "arange as_tensor eye from_numpy full full_like linspace ones ones_like rand randint randn randperm tensor "
-        "zeros zeros_like".split(),
+        "arange as_tensor eye from_dlpack from_numpy full full_like linspace ones ones_like rand randint randn "
+        "randperm tensor zeros zeros_like".split(),
         "make leaves: test_core.py",
     ),
     **dict.fromkeys(["set_default_dtype", "get_default_dtype"], "a setting: test_core.py"),

@@ -1,0 +1,530 @@
+"""The device, on every machine: on CuPy where there is a GPU, else on the stand-in, which is stricter.
+
+Nothing here names NumPy's arrays and CuPy's at once without saying which way they go: a silent copy would raise.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import symtable
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnlib as nn
+import nnlib.functional as F
+from tests import stand_in
+from tests.ops_table import CASES, Case
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL = nn.cuda.is_available()  # before any stand-in
+EVERY = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.op}-{case.note}")
+without_gpu = pytest.mark.skipif(REAL, reason="plays a machine without a GPU")
+
+
+@pytest.fixture(autouse=True)
+def cuda() -> Iterator[Any]:
+    """CuPy, or the stand-in in its place."""
+    if REAL:
+        import cupy
+
+        yield cupy
+        return
+    with stand_in.installed() as cupy:
+        yield cupy
+
+
+def host(array: Any) -> Any:
+    """What a device array holds, as NumPy; it must be one."""
+    assert nn.Tensor(array).device == "cuda:0", f"{type(array)} is not on the device"
+    return nn.Tensor(array).cpu().data
+
+
+def listed(result: Any) -> list[Any]:
+    return list(result) if isinstance(result, (tuple, list)) else [result]
+
+
+# ------------------------------------------------------------------------------------- the stand-in is honest
+
+
+MIXES = stand_in.mixes()
+
+
+def test_there_are_at_least_forty_mixes() -> None:
+    assert len(MIXES) >= 40 and len({name for name, _ in MIXES}) == len(MIXES)
+
+
+@without_gpu
+@pytest.mark.parametrize("mix", [mix for _, mix in MIXES], ids=[name for name, _ in MIXES])
+def test_the_stand_in_does_not_mix_with_numpy(mix: Any, cuda: Any) -> None:
+    there, here = cuda.asarray(np.array([1.0, 2.0])), np.array([1.0, 2.0])
+    with pytest.raises(TypeError):
+        mix(there, here)
+    np.testing.assert_array_equal(here, [1.0, 2.0])
+
+
+@without_gpu
+def test_the_stand_in_takes_numbers_and_numpys_scalars(cuda: Any) -> None:
+    x = cuda.asarray(np.array([1.0, 2.0], np.float32))
+    for y in (x + 1, 2.0 * x, x - np.float32(1), np.float32(3) / x, cuda.maximum(x, 0), x[np.int64(0)]):
+        assert isinstance(y, cuda.ndarray) and y.dtype == np.float32
+
+
+@without_gpu
+@pytest.mark.parametrize("name", ["errstate", "permutation", "vectorize", "frombuffer", "testing"])
+def test_the_stand_in_lacks_what_is_the_hosts(name: str, cuda: Any) -> None:
+    with pytest.raises(AttributeError):
+        getattr(cuda, name)
+
+
+@without_gpu
+def test_the_stand_in_refuses_keywords_that_cupy_lacks(cuda: Any) -> None:
+    with pytest.raises(TypeError, match="stable"):
+        cuda.argsort(cuda.zeros(2), stable=True)
+
+
+@without_gpu
+def test_an_element_is_a_view_as_in_cupy(cuda: Any) -> None:
+    x = cuda.zeros(2)
+    element = x[0]
+    x[0] = 5.0
+    assert float(element) == 5.0 and element.base is x
+
+
+def bare(signature: inspect.Signature) -> str:
+    """A signature without its annotations."""
+    parameters = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
+
+
+def test_the_stand_in_has_cupys_functions_and_signatures() -> None:
+    names = [name for name in ("cupy", "cupyx") if name in sys.modules]
+    fakes = {name: sys.modules.pop(name) for name in names} if not REAL else {}
+    try:
+        cupy = pytest.importorskip("cupy", reason="CuPy is not installed, so the stand-in's lists are not compared")
+        for name, ours in stand_in.FUNCTIONS.items():
+            assert bare(inspect.signature(getattr(cupy, name))) == ours, name
+        for name, ours in stand_in.METHODS.items():
+            said = getattr(cupy.ndarray, name).__doc__.splitlines()[0]
+            theirs = said[said.index("(") :].replace("(self, ", "(").replace("Py_ssize_t ", "")
+            assert theirs.startswith(ours[:-1]), (name, theirs)
+        assert all(isinstance(getattr(cupy, name), cupy.ufunc) for name in stand_in.UFUNCS)
+        for path in (
+            "lib.stride_tricks.as_strided lib.stride_tricks.sliding_window_view random.default_rng RawModule "
+            "from_dlpack "
+            "ElementwiseKernel get_default_memory_pool cuda.MemoryPool.used_bytes cuda.MemoryPool.free_all_blocks "
+            "cuda.Stream.begin_capture cuda.Stream.end_capture cuda.Stream.is_capturing cuda.Stream.synchronize "
+            "cuda.get_current_stream cuda.using_allocator cuda.set_allocator cuda.Device cuda.runtime.getDevice "
+            "cuda.runtime.getDeviceCount cuda.runtime.getDeviceProperties cuda.runtime.memGetInfo "
+            "cuda.memory.OutOfMemoryError"
+        ).split():
+            thing = cupy
+            for part in path.split("."):
+                thing = getattr(thing, part)
+        assert issubclass(cupy.cuda.memory.OutOfMemoryError, MemoryError)
+    finally:
+        sys.modules.update(fakes)
+
+
+# ------------------------------------------------------------------------------------- every op
+
+
+def run(case: Case, dtype: Any, device: str) -> tuple[list[Any], list[Any]]:
+    """Outputs and gradients of a case on a device, as host arrays."""
+    arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in case.arrays()]
+    wanted = case.differentiable(arrays)
+    tensors = [nn.tensor(a, requires_grad=i in wanted, device=device) for i, a in enumerate(arrays)]
+    outs = listed(case(*tensors))
+    take = host if device == "cuda" else lambda array: array
+    if outs[0].requires_grad:
+        upstream = np.random.default_rng(1).uniform(0.5, 1.5, outs[0].shape)
+        outs[0].backward(nn.tensor(upstream, dtype=outs[0].dtype, device=device))
+    return [take(t.data) for t in outs], [None if t.grad is None else take(t.grad) for t in tensors]
+
+
+@EVERY
+def test_an_op_gives_the_same_on_the_device(case: Case) -> None:
+    if case.op == "F.dropout" and "p=0.4" not in case.note and "p=1.0" not in case.note:
+        pytest.skip("its random numbers come from the device; test_dropout_draws_on_the_device")
+    for dtype, tolerance in ((np.float64, 1e-10), (np.float32, 2e-5)):
+        ours, theirs = run(case, dtype, "cuda"), run(case, dtype, "cpu")
+        for one, other in zip(ours[0] + ours[1], theirs[0] + theirs[1], strict=True):
+            if other is None:
+                assert one is None
+                continue
+            assert one.dtype == other.dtype and one.shape == other.shape
+            np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+# ------------------------------------------------------------------------------------- moving
+
+
+def test_tensors_move_and_say_where_they_are() -> None:
+    x = nn.tensor([1.0, 2.0], requires_grad=True)
+    there = x.to("cuda")
+    assert (x.device, there.device, there.cpu().device) == ("cpu", "cuda:0", "cpu")
+    assert there.to("cuda:0") is there and x.to("cpu") is x and x.cuda().device == x.cuda(0).device == "cuda:0"
+    assert there.to(x).device == "cpu" and x.to("cuda", nn.float64).dtype == nn.float64
+    (there * there).sum().backward()
+    np.testing.assert_array_equal(x.grad, [2.0, 4.0])  # the gradient came home
+
+
+@pytest.mark.parametrize(
+    "make", [
+        lambda **o: nn.tensor([1.0, 2.0], **o), lambda **o: nn.tensor(1.5, **o), lambda **o: nn.zeros(2, **o),
+        lambda **o: nn.ones(2, **o), lambda **o: nn.full((2,), 7.0, **o), lambda **o: nn.arange(3, **o),
+        lambda **o: nn.linspace(0, 1, 3, **o), lambda **o: nn.eye(2, **o), lambda **o: nn.rand(2, **o),
+        lambda **o: nn.randn(2, **o), lambda **o: nn.randint(0, 9, (4,), **o), lambda **o: nn.randperm(5, **o),
+    ],
+)  # fmt: skip
+def test_tensors_are_made_on_the_device(make: Any) -> None:
+    nn.manual_seed(0)
+    here = make()
+    nn.manual_seed(0)
+    there = make(device="cuda")
+    assert there.device == "cuda:0" and there.dtype == here.dtype
+    np.testing.assert_array_equal(host(there.data), here.data)
+    assert nn.zeros_like(there).device == nn.ones_like(there).device == nn.full_like(there, 3).device == "cuda:0"
+
+
+def test_nothing_goes_to_the_host_silently() -> None:
+    x = nn.ones(2, device="cuda")
+    for convert in (lambda: x.numpy(), lambda: np.asarray(x), lambda: np.array(x)):
+        with pytest.raises(RuntimeError, match=r"cuda:0.*cpu\(\)\.numpy\(\)"):
+            convert()
+    assert x.tolist() == [1.0, 1.0] and x.sum().item() == 2.0 and "device='cuda:0'" in repr(x)  # asked for
+
+
+@pytest.mark.parametrize(
+    "mixed", [
+        lambda d, h: d + h, lambda d, h: h * d, lambda d, h: d @ h, lambda d, h: nn.cat([d, h]), lambda d, h: d == h,
+        lambda d, h: F.linear(h.reshape(1, 2), d.reshape(1, 2)), lambda d, h: F.mse_loss(d, h),
+        lambda d, h: nn.where(h > 0, d, d), lambda d, h: d.detach().fill_(h.sum().reshape(1)),
+        lambda d, h: F.cross_entropy(d.reshape(1, 2), nn.tensor([0])), lambda d, h: d.maximum(h),
+        lambda d, h: d.sum().reshape(1).backward(np.ones(1)),
+    ],
+)  # fmt: skip
+def test_mixed_devices_raise_naming_both_and_the_fix(mixed: Any) -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)(?=.*cuda:0)(?=.*cpu).*\.to\('cuda:0'\)"):
+        mixed(nn.tensor([1.0, 2.0], device="cuda", requires_grad=True), nn.tensor([1.0, 2.0]))
+
+
+def test_a_number_of_the_host_and_an_index_may_come_along() -> None:
+    x = nn.tensor([1.0, 2.0, 3.0], device="cuda", requires_grad=True)
+    y = (x * nn.tensor(2.0))[nn.tensor([0, 2])] + x[[1, 1]] - x[nn.tensor([True, False, True])]
+    y.sum().backward()
+    np.testing.assert_array_equal(host(x.grad), [1.0, 2.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("make", "match"), [
+        (lambda: nn.zeros(1).to("cuda:7"), "only 1 GPU"), (lambda: nn.zeros(1, device="gpu"), "'cpu', 'cuda'"),
+        (lambda: nn.zeros(1, device="cuda:x"), "'cuda:1'"), (lambda: nn.cuda.max_memory_allocated(), "reset_peak"),
+        (lambda: nn.cuda.CUDAGraph().replay(), "nothing is captured"),
+    ],
+)  # fmt: skip
+def test_a_wrong_device_says_what_there_is(make: Any, match: str) -> None:
+    with pytest.raises(RuntimeError, match=match):
+        make()
+
+
+def test_in_place_changes_happen_on_the_device() -> None:
+    x = nn.zeros(3, device="cuda")
+    x += 1
+    x[1] = 5.0
+    x[[0, 2]] = nn.tensor([7.0, 8.0], device="cuda")
+    assert host(x.data).tolist() == [7.0, 5.0, 8.0]
+    x.copy_(nn.tensor([1.0, 2.0, 3.0]))  # from the host, as in PyTorch
+    assert host(x.data).tolist() == [1.0, 2.0, 3.0]
+
+
+# ------------------------------------------------------------------------------------- layers, losses, training
+
+
+LAYERS = {
+    "Linear": (lambda: nn.Linear(6, 3), (4, 6)), "Maxout": (lambda: nn.Maxout(6, 2), (4, 6)),
+    "Conv2d": (lambda: nn.Conv2d(3, 4, 3, padding=1, stride=2), (2, 3, 6, 5)),
+    "Conv2d, many": (lambda: nn.Conv2d(6, 4, 3, padding=1), (2, 6, 6, 5)),
+    "Conv2d, grouped": (lambda: nn.Conv2d(4, 8, 3, groups=2, dilation=2), (2, 4, 7, 6)),
+    "Conv2d, 1×1": (lambda: nn.Conv2d(4, 3, 1), (2, 4, 5, 6)), "Conv1d": (lambda: nn.Conv1d(3, 4, 3), (2, 3, 8)),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(3), (4, 3, 5, 5)), "BatchNorm1d": (lambda: nn.BatchNorm1d(6), (4, 6)),
+    "LayerNorm": (lambda: nn.LayerNorm(6), (4, 6)), "GroupNorm": (lambda: nn.GroupNorm(2, 4), (2, 4, 3, 3)),
+    "MaxPool2d": (lambda: nn.MaxPool2d(3, 2, 1), (2, 3, 7, 7)), "AvgPool2d": (lambda: nn.AvgPool2d(2), (2, 3, 6, 6)),
+    "AdaptiveAvgPool2d": (lambda: nn.AdaptiveAvgPool2d(1), (2, 3, 6, 6)), "GELU": (nn.GELU, (3, 4)),
+    "RNN": (lambda: nn.RNN(3, 4), (5, 2, 3)), "Softmax": (lambda: nn.Softmax(-1), (3, 4)), "SiLU": (nn.SiLU, (3, 4)),
+    "MaskedLinear": (lambda: nn.MaskedLinear(np.tril(np.ones((4, 4)))), (3, 4)),
+    "Residual": (lambda: nn.Residual(nn.Linear(4, 4)), (3, 4)), "LeNet": (nn.models.LeNet, (2, 1, 28, 28)),
+    "ResNet": (lambda: nn.models.resnet20(), (2, 3, 16, 16)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_computes_and_learns_the_same(name: str) -> None:
+    make, shape = LAYERS[name]
+    found = []
+    for device in ("cpu", "cuda"):
+        nn.manual_seed(0)
+        layer = make().double().to(device)
+        x = nn.randn(*shape, dtype=nn.float64).to(device).requires_grad_()
+        out = listed(layer(x))[0]
+        (out * nn.linspace(-1, 1, out.numel(), dtype=nn.float64, device=device).reshape(out.shape)).sum().backward()
+        arrays = [out.data, x.grad, *(p.grad for p in layer.parameters()), *(b for _, b in layer.named_buffers())]
+        found.append([host(a) if device == "cuda" else a for a in arrays if a is not None])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+OPTIMIZERS = {
+    "SGD": lambda p: nn.optim.SGD(p, lr=0.1), "SGD, decay": lambda p: nn.optim.SGD(p, lr=0.1, weight_decay=0.1),
+    "momentum": lambda p: nn.optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.1, weight_decay=0.01),
+    "Nesterov": lambda p: nn.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    "Adam": lambda p: nn.optim.Adam(p, lr=0.01, weight_decay=0.1), "AdamW": lambda p: nn.optim.AdamW(p, lr=0.01),
+}  # fmt: skip
+
+
+def trained(optimizer: str, device: str, steps: int, dtype: Any = nn.float64) -> tuple[list[float], Any, Any]:
+    """Losses, model and optimiser of a small network with every kind of layer, after some steps on one batch."""
+    nn.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 8, 3, padding=1),
+        nn.ReLU(), nn.Flatten(), nn.Linear(8 * 16, 5),
+    ).to(dtype)  # fmt: skip
+    x, y = nn.randn(8, 1, 8, 8, dtype=dtype), nn.tensor(np.arange(8) % 5)
+    model, x, y = model.to(device), x.to(device), y.to(device)
+    made = OPTIMIZERS[optimizer](model.parameters())
+    losses = []
+    for _ in range(steps):
+        loss = F.cross_entropy(model(x), y)
+        made.zero_grad()
+        loss.backward()
+        made.step()
+        losses.append(loss.item())
+    return losses, model, made
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_goes_the_same_way(optimizer: str) -> None:
+    steps = 50 if REAL or optimizer == "momentum" else 5
+    there, model, _ = trained(optimizer, "cuda", steps)
+    here, twin, _ = trained(optimizer, "cpu", steps)
+    np.testing.assert_allclose(there, here, rtol=1e-7)
+    for (name, one), (_, other) in zip(model.state_dict().items(), twin.state_dict().items()):
+        np.testing.assert_allclose(host(one), other, rtol=1e-6, atol=1e-8, err_msg=name)
+
+
+def test_fit_evaluate_and_a_loader_work_there() -> None:
+    nn.manual_seed(0)
+    X, y = nn.randn(20, 4).to("cuda"), nn.tensor(np.arange(20) % 2, device="cuda")
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Dropout(0.1), nn.Linear(8, 2)).to("cuda")
+    history = nn.fit(
+        model, (X, y), nn.CrossEntropyLoss(), nn.optim.Adam(model.parameters(), lr=0.05), 3, {"accuracy": nn.accuracy},
+        validation=(X, y), patience=2, batch_size=6, progress=False,
+    )  # fmt: skip
+    assert len(history) == 3 and history["loss"][-1] < history["loss"][0]
+    assert 0 <= nn.evaluate(model, (X, y), nn.CrossEntropyLoss(), {"accuracy": nn.accuracy})["accuracy"] <= 1
+
+
+def test_states_go_through_a_file_to_any_device(tmp_path: Path) -> None:
+    _, model, optimizer = trained("Adam", "cuda", 3)
+    nn.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "there.npz")
+    state = nn.load(tmp_path / "there.npz")
+    assert all(isinstance(array, np.ndarray) for array in state["model"].values())
+    for device in ("cpu", "cuda"):
+        _, twin, again = trained("Adam", device, 1)
+        twin.load_state_dict(state["model"])
+        again.load_state_dict(state["optimizer"])
+        assert {nn.Tensor(a).device for a in twin.state_dict().values()} == {"cpu" if device == "cpu" else "cuda:0"}
+        x = nn.ones(2, 1, 8, 8, dtype=nn.float64, device=device)
+        expected = model.eval()(nn.ones(2, 1, 8, 8, dtype=nn.float64, device="cuda"))
+        np.testing.assert_allclose(twin.eval()(x).tolist(), expected.tolist(), rtol=1e-12)
+        F.cross_entropy(twin(x), nn.tensor([0, 1], device=device)).backward()
+        again.step()
+    on_host = nn.Linear(2, 2)
+    on_host.load_state_dict(nn.Linear(2, 2).to("cuda").state_dict())  # straight from a device
+    assert on_host.weight.device == "cpu"
+
+
+def test_dropout_draws_on_the_device_from_the_seed() -> None:
+    x = nn.ones(50, 40, device="cuda")
+    nn.manual_seed(0)
+    first = host(F.dropout(x, 0.25).data)
+    nn.manual_seed(0)
+    again = host(F.dropout(x, 0.25).data)
+    np.testing.assert_array_equal(first, again)
+    assert set(np.unique(first)) == {np.float32(0), np.float32(4 / 3)} and 0.7 < (first > 0).mean() < 0.8
+
+
+def test_gradcheck_and_inspection_look_at_the_device() -> None:
+    x = nn.tensor([0.5, -1.5], dtype=nn.float64, requires_grad=True, device="cuda")
+    assert nn.testing.gradcheck(lambda x: (x * x).exp(), [x]) and nn.testing.gradcheck(F.gelu, [x], projections=2)
+    with pytest.raises(AssertionError, match="central differences"):
+        nn.testing.gradcheck(_wrong, [x])
+    nn.testing.assert_close(x, [0.5, -1.5])
+    y = (x * 2.0).sum()
+    graph = nn.inspection.graph(y, {"x": x})
+    assert [n.label for n in graph.nodes if n.kind == "op"] == ["mul", "sum"]
+    assert nn.inspection.trace_backward(y)[0].op == "sum" and nn.inspection.graph_memory(y) > 0
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2 * 36, 3)).to("cuda")
+    image = nn.ones(2, 1, 8, 8, device="cuda")
+    assert nn.inspection.summary(model, (2, 1, 8, 8)).total == sum(p.numel() for p in model.parameters())
+    assert host(nn.inspection.capture(model, image)["3"]).shape == (2, 3)
+    model(image).sum().backward()
+    assert len(nn.inspection.gradient_statistics(model).rows) == 6
+    nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+    nn.utils.clip_grad_value_(model.parameters(), 0.01)
+    vector = nn.utils.parameters_to_vector(model.parameters())
+    nn.utils.vector_to_parameters(vector, model.parameters())
+    with pytest.raises(RuntimeError, match="detect_anomaly: log made -inf"), nn.detect_anomaly():
+        nn.log(nn.zeros(2, device="cuda"))
+
+
+@nn.op
+def _wrong(input: Array):  # noqa: F821
+    return input * input, lambda g: g
+
+
+def test_distributions_work_there() -> None:
+    for name, options in {
+        "Normal": {"loc": 0.0, "scale": 1.0}, "Laplace": {"loc": 0.0, "scale": 1.0}, "Bernoulli": {"probs": 0.5},
+        "Poisson": {"rate": 2.0},
+    }.items():  # fmt: skip
+        there = getattr(nn.distributions, name)(**{k: nn.full((3,), v, device="cuda") for k, v in options.items()})
+        here = getattr(nn.distributions, name)(**{k: nn.full((3,), v) for k, v in options.items()})
+        value = [0.0, 1.0, 1.0]
+        logs = there.log_prob(nn.tensor(value, device="cuda")), here.log_prob(nn.tensor(value))
+        np.testing.assert_allclose(host(logs[0].data), logs[1].data, rtol=1e-5)
+        assert there.sample((4,)).device == "cuda:0" and there.sample((4,)).shape == (4, 3)
+    drawn = nn.distributions.Categorical(logits=nn.zeros(5, device="cuda")).sample((7,))
+    assert drawn.shape == (7,) and drawn.device == "cuda:0"
+
+
+# ------------------------------------------------------------------------------------- other libraries
+
+
+def test_dlpack_shares_memory_with_numpy() -> None:
+    array = np.array([1.0, 2.0])
+    ours = nn.from_dlpack(array)
+    array[0] = 5.0
+    assert ours.tolist() == [5.0, 2.0]
+    theirs = np.from_dlpack(ours)
+    ours.data[1] = 7.0
+    assert theirs.tolist() == [5.0, 7.0] and ours.__dlpack_device__() == (1, 0)
+    with pytest.raises(BufferError, match="detach"):
+        np.from_dlpack(nn.ones(2, requires_grad=True))
+    with pytest.raises(TypeError, match="DLPack"):
+        nn.from_dlpack([1.0])
+
+
+def test_dlpack_shares_memory_with_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    theirs = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    ours = nn.from_dlpack(theirs)
+    theirs[0, 0] = 9.0
+    assert ours.tolist() == [[9.0, 2.0], [3.0, 4.0]] and ours.dtype == nn.float32
+    back = torch.from_dlpack(ours)
+    back[1, 1] = -1.0
+    assert theirs[1, 1] == -1.0 and back.data_ptr() == theirs.data_ptr() == ours.data.ctypes.data
+
+
+def test_dlpack_on_the_device_is_the_devices() -> None:
+    x = nn.ones(2, device="cuda")
+    assert x.__dlpack_device__() == (2, 0)
+    assert nn.from_dlpack(x.data).device == "cuda:0"
+
+
+# ------------------------------------------------------------------------------------- machines without
+
+
+@without_gpu
+@pytest.mark.parametrize(
+    ("devices", "match"),
+    [(-1, r"(?s)driver.*too old.*cuda12.*'cpu'"), (0, r"(?s)no GPU is visible.*nvidia-smi.*'cpu'")],
+)
+def test_a_machine_whose_driver_will_not_do_says_so(devices: int, match: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stand_in.state, "devices", devices)
+    nn.cuda._forget()
+    assert not nn.cuda.is_available() and nn.cuda.device_count() == 0 and nn.cuda.memory_allocated() == 0
+    nn.cuda.synchronize()
+    for use in (lambda: nn.zeros(1).to("cuda"), lambda: nn.Linear(1, 1).cuda(), lambda: nn.zeros(1, device="cuda")):
+        with pytest.raises(RuntimeError, match=match) as caught:
+            use()
+        assert "\n" not in str(caught.value)
+    with pytest.raises(RuntimeError, match=match):
+        nn.cuda.get_device_name()
+
+
+@without_gpu
+def test_a_machine_without_cupy_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    nn.cuda._forget()
+    with pytest.raises(RuntimeError, match=r"CuPy is not installed.*pip install 'nnlib\[cuda13\]'.*'cpu'"):
+        nn.zeros(1).to("cuda")
+
+
+@without_gpu
+@pytest.mark.parametrize("where", ["forward", "backward", "to"])
+def test_a_full_device_says_what_to_do(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any, **kwargs: Any) -> Any:
+        raise stand_in.OutOfMemoryError("Out of memory allocating 8,589,934,592 bytes")
+
+    x = nn.ones(2, device="cuda", requires_grad=True)
+    y = x.exp().sum()
+    name, use = {
+        "forward": ("exp", x.exp), "backward": ("broadcast_to", y.backward), "to": ("asarray", lambda: x.cpu().cuda())
+    }[where]  # fmt: skip
+    monkeypatch.setattr(nn.cuda._load(), name, full)
+    with pytest.raises(MemoryError, match=r"out of memory \(1\.0 of 4\.0 GiB in use\).*smaller batch.*no_g") as caught:
+        use()
+    assert "\n" not in str(caught.value) and str(caught.value).startswith({"forward": "exp:"}.get(where, f"{where}:"))
+
+
+def test_memory_and_names_are_told() -> None:
+    assert nn.cuda.device_count() >= 1 and nn.cuda.current_device() == 0 and nn.cuda.get_device_name()
+    assert nn.cuda.get_device_capability() >= (5, 0)
+    x = nn.zeros(1000, device="cuda")
+    assert 0 < nn.cuda.memory_allocated() <= nn.cuda.memory_reserved() and x.device == "cuda:0"
+    free, total = nn.cuda.mem_get_info()
+    assert 0 < free < total
+    nn.cuda.empty_cache()
+
+
+# ------------------------------------------------------------------------------------- the lessons
+
+
+def defines(source: str) -> set[str]:
+    """The global names that a cell defines."""
+    symbols = symtable.symtable(source, "cell", "exec").get_symbols()
+    return {s.get_name() for s in symbols if s.is_assigned() or s.is_imported() or s.is_namespace()}
+
+
+@pytest.mark.parametrize("lesson", ["15", "16"])
+def test_the_lessons_cells_for_a_device_run(lesson: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The cells that speak of the device, with a device there; what they miss comes from cells before."""
+    (path,) = (ROOT / "notebooks").glob(f"{lesson}-*.ipynb")
+    cells = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    names: dict[str, Any] = {}
+
+    def run_cell(number: int) -> None:
+        for _ in range(20):
+            try:
+                return exec(compile(sources[number], path.name, "exec"), names)
+            except NameError as error:
+                run_cell(max(i for i in range(number) if error.name in defines(sources[i])))
+        raise AssertionError(f"cell {number} of lesson {lesson} never found its names")
+
+    chosen = [i for i, source in enumerate(sources) if "nn.cuda." in source]
+    assert chosen, f"lesson {lesson} has lost its cells for a device"
+    try:
+        for number in chosen:
+            run_cell(number)
+    finally:
+        nn.set_default_dtype(nn.float32)
+    said = capsys.readouterr().out
+    assert re.search(r"GPU \d", said) and "no GPU here" not in said and "No GPU" not in said
