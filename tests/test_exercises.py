@@ -106,6 +106,15 @@ def test_a_broken_check_is_found_out() -> None:
     assert any("same syntax tree" in problem for problem in prove(honest, replace(twin, reference=body)))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, [1.0, np.nan], np.array([1.0, -np.inf]), {"a": [np.nan]}])
+def test_no_judge_takes_nan_for_right(bad: object) -> None:
+    """`abs(x - y) > tolerance` is false for nan: such a judge objects to nothing."""
+    small = lambda x: "large" if np.max(x) > 1 else None
+    hole = Exercise("X00", "Small", "02", "title", values("x"), ["?"], judge=small)
+    assert hole.check({"x": 0.5}).state == "correct"
+    assert "nan or infinity" in hole.check({"x": bad}).parts["x"].text
+
+
 # ------------------------------------------------------------------- the notebooks
 
 

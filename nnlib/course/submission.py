@@ -177,7 +177,8 @@ def _cell(raw: Any) -> dict[str, str] | None:
     meta = raw.get("metadata")
     meta = meta.get("nbgrader") if isinstance(meta, dict) else None
     grade_id = meta.get("grade_id", "") if isinstance(meta, dict) else ""
-    text = lambda value: value if isinstance(value, str) else ""
+    # A lone surrogate, which JSON can write, is no text: files and tables could not hold it.
+    text = lambda value: value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
     return {
         "id": text(raw.get("id")),
         "grade_id": text(grade_id),

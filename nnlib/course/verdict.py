@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Part", "Verdict", "difference", "kind_of", "show"]
+__all__ = ["Part", "Verdict", "difference", "finite", "kind_of", "show"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,15 @@ def numeric(value: Any) -> np.ndarray | None:
             return None
         return array if array.dtype.kind in "biuf" else None
     return np.zeros(0) if value == [] else None
+
+
+def finite(value: Any) -> bool:
+    """Is there no nan and no infinity in these plain data?"""
+    if isinstance(value, float | np.ndarray):
+        return bool(np.isfinite(value).all())
+    if isinstance(value, dict):
+        return all(map(finite, value.values()))
+    return all(map(finite, value)) if isinstance(value, list) else True
 
 
 def show(value: Any, limit: int = 60) -> str:

@@ -28,7 +28,7 @@ import numpy as np
 
 from .. import CourseError
 from ..probe import dumps, loads, run
-from ..verdict import Part, Verdict, difference, show
+from ..verdict import Part, Verdict, difference, finite, show
 
 __all__ = ["Exercise", "Mistake", "exercises", "find"]
 
@@ -131,6 +131,8 @@ class Exercise:
 
     def _judged(self, judge: Callable[..., str | None], answer: Any, case: tuple[Any, ...]) -> str:
         """What `judge` says, or that the answer was not of a kind that it can look at."""
+        if not finite(answer):  # every comparison with nan is false, so a judge would find nothing to object to
+            return f"the answer contains nan or infinity: {show(answer)}"
         try:
             return judge(answer, *case) or ""
         except Exception as error:  # an answer of another kind than the judge looks for
