@@ -33,7 +33,13 @@ def other(control, value):
     if isinstance(control, Flag):
         return not value
     return (
-        {"f =": "x * x", "at": "x = 3", "x₁ x₂ class;": "0 1 0; 1 1 1"}.get(control.label, "0.5")
+        {
+            "f =": "x * x",
+            "at": "x = 3",
+            "x₁ x₂ class;": "0 1 0; 1 1 1",
+            "history": "one=3@0",
+            "run A": "depth=2",
+        }.get(control.label, "0.5")
         if isinstance(control, Entry)
         else value + 0.5
     )
@@ -43,7 +49,7 @@ def other(control, value):
 def test_every_pair_of_settings_gives_numbers_a_picture_and_a_sentence(kind):
     grid = {
         name: [c.default, other(c, c.default)]
-        + ([c.low, c.high] if isinstance(c, Slider) else list(getattr(c, "options", ())))
+        + ([c.low, getattr(c, "soon", c.high)] if isinstance(c, Slider) else list(getattr(c, "options", ())))
         for name, c in kind.controls.items()
         if not isinstance(c, Entry | Number)
     }
@@ -134,7 +140,8 @@ def test_what_is_sent_ahead_is_what_the_kernel_answers(kind):
         id, value, *frame = experiment.view.ahead
         assert (id, value) == (widget.model_id, pytest.approx(widget.value + step))
         widget.value = value
-        assert [experiment.view.picture, experiment.status, experiment.view.below] == frame
+        view = experiment.view
+        assert [view.picture, experiment.status, view.below, view.tiles, view.pixels] == frame
         assert experiment.view.ahead == []  # stale now
 
 

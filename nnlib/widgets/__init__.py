@@ -30,6 +30,7 @@ _WHERE = {
     "Likelihood": "likelihood",
     "LossBowl": "loss_bowl",
     "PerceptronReferee": "perceptron_referee",
+    "Playground": "playground",
     "ResNetLedger": "resnet_ledger",
     "ShapeExplorer": "shape_explorer",
     "ShiftTest": "shift_test",

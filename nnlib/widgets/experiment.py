@@ -16,6 +16,7 @@ way are computed and sent ahead, so that the next press of a key is answered wit
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +25,18 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, ClassVar
 
-__all__ = ["Challenge", "Choice", "Entry", "Experiment", "Flag", "Number", "Prediction", "Slider"]
+__all__ = [
+    "Challenge",
+    "Choice",
+    "Clock",
+    "Entry",
+    "Experiment",
+    "Flag",
+    "Ladder",
+    "Number",
+    "Prediction",
+    "Slider",
+]
 
 
 PAUSE = 0.03  # seconds without an event before pictures are computed ahead
@@ -57,6 +69,13 @@ class Slider:
         return kind(value=self.default, min=self.low, max=self.high, step=self.step, description=self.label,
                     continuous_update=True, style={"description_width": "initial"},
                     layout={"width": "min(330px, 98%)"})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Clock(Slider):
+    """A count of steps that is also played; getting to ``soon`` takes no time to speak of."""
+
+    soon: int = 20
 
 
 @dataclass(frozen=True)
@@ -98,6 +117,22 @@ class Choice:
         return ipywidgets.Dropdown(options=list(self.options), value=self.default, description=self.label,
                                    style={"description_width": "initial"},
                                    layout={"width": f"min({0.56 * width:.0f}em, 98%)"})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ladder(Choice):
+    """One of several numbers in order, to slide along; the texts of the rungs are those of the numbers."""
+
+    default: Any
+    options: tuple[Any, ...]
+    step: ClassVar[int] = 1  # rungs
+
+    def build(self) -> Any:
+        import ipywidgets
+
+        return ipywidgets.SelectionSlider(options=[(f"{v:g}", v) for v in self.options], value=self.default,
+                                          description=self.label, style={"description_width": "initial"},
+                                          layout={"width": "min(300px, 98%)"})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -202,6 +237,12 @@ class Experiment:
     least: ClassVar[int] = 320  # pixels below which the picture scrolls
     grips: ClassVar[tuple[str, ...]] = ()  # ids of marks that can be dragged
     slow: ClassVar[tuple[str, ...]] = ()  # sliders whose neighbours cost too much to compute ahead
+    taps: ClassVar[tuple[str, ...]] = ()  # ids of marks that can be clicked
+    keys: ClassVar[
+        tuple[str, ...]
+    ] = ()  # keys that count while the picture has the focus, and what they do
+    hint: ClassVar[str] = ""
+    fits: ClassVar[bool] = False  # the picture asks the page for its width
     rows: ClassVar[
         tuple[tuple[str, ...], ...]
     ] = ()  # how controls stand together; default: all in one flow
@@ -251,12 +292,18 @@ class Experiment:
         self.revealed, self.met = self.prediction is None, False
         self.numbers: Any = None
         self.error: Exception | None = None
-        self._quiet = False
+        self._quiet = self._watched = False
+        # JupyterLab may bring the events of two widgets in two threads at once; one after the other they count.
+        self._lock = threading.RLock()
         self._ahead: asyncio.TimerHandle | None = None
         self.widgets = {name: control.build() for name, control in self.controls.items()}
         self.view = View(
             least=self.least,
             grips=list(self.grips),
+            taps=list(self.taps),
+            listens=list(self.keys),
+            hint=self.hint,
+            fits=self.fits,
             controls=[widget.model_id for widget in self.widgets.values()],
         )
         self.view.on_msg(self._message)
@@ -325,14 +372,27 @@ class Experiment:
 
     def set(self, **settings: Any) -> None:
         """Change settings; one redraw for all of them. Also passes the opening question."""
-        new = self.complete({**self._settings, **settings})
-        if not self.revealed:
-            self._reveal()
-        self._settings = new
-        self._redraw()
+        with self._lock:
+            new = self.complete({**self._settings, **settings})
+            if not self.revealed:
+                self._reveal()
+            self._settings = new
+            self._redraw()
 
     def drag(self, id: str, x: float, y: float) -> None:
         """The mark ``id`` was dragged to (x, y) of the picture; an experiment with grips overrides this."""
+
+    def tap(self, id: str, x: float, y: float) -> None:
+        """The mark ``id`` was clicked at (x, y) of the picture; an experiment with taps overrides this."""
+
+    def press(self, keys: list[str]) -> None:
+        """These keys were pressed on the picture; an experiment with keys overrides this."""
+
+    def seen(self) -> None:
+        """The page has painted the last picture; said only while ``view.live``."""
+
+    def prepare(self, numbers: Any) -> None:
+        """Add to the numbers what only the screen knows (where the cross is); called before they are drawn."""
 
     def tune(self, numbers: Any) -> None:
         """Fit controls to the numbers (a slider's range, a label); called inside a redraw."""
@@ -352,7 +412,7 @@ class Experiment:
             self._draw()
             control = self.controls[name]
             quick = time.perf_counter() - start < QUICK
-            if quick and isinstance(control, Slider) and name not in self.slow:
+            if quick and name not in self.slow and isinstance(control, Slider | Ladder):
                 onward = control.step if value > before else -control.step
                 self._plan_ahead(PAUSE, name, (onward, -onward))
 
@@ -363,27 +423,47 @@ class Experiment:
 
     def _look_ahead(self, name: str, steps: tuple[float, ...]) -> None:
         """Send the picture of the slider one step further, for the page to show at once when it gets there."""
-        slider, widget = self.controls[name], self.widgets[name]
-        assert isinstance(slider, Slider)
-        value = type(slider.default)(round(self._settings[name] + steps[0], 9))
-        if slider.low <= value <= widget.max:
-            now, self._settings = self._settings, self._settings | {name: value}
+        control, widget, value = self.controls[name], self.widgets[name], self._settings[name]
+        called: float | None = None  # what the page calls the new value
+        if isinstance(control, Ladder):
+            called = control.options.index(value) + int(steps[0])
+            if 0 <= called < len(control.options):
+                self._foresee(widget, called, {name: control.options[int(called)]}, name)
+        elif isinstance(control, Slider):
+            called = type(control.default)(round(value + steps[0], 9))
+            if control.low <= called <= widget.max:
+                self._foresee(widget, called, {name: called}, name)
+        if steps[1:]:
+            self._plan_ahead(0, name, steps[1:])
+
+    def _foresee(
+        self, widget: Any, called: float, change: Mapping[str, Any], name: str = ""
+    ) -> None:
+        """Send the picture of changed settings, to be shown when the page's widget takes the value ``called``."""
+        with self._lock:
+            now, self._settings = self._settings, self._settings | dict(change)
             try:
-                self.moved(name)
+                if name:
+                    self.moved(name)
                 frame = self._frame(type(self).compute(self._settings))
-                self.view.ahead = [widget.model_id, value, *frame]
+                self.view.ahead = [widget.model_id, called, *frame]
             except Exception:
                 pass  # what fails is shown when it is asked for
             finally:
                 self._settings = now
-        if steps[1:]:
-            self._plan_ahead(0, name, steps[1:])
 
     def _message(self, _: Any, message: dict[str, Any], buffers: Any) -> None:
-        count = self.view.count
+        count, kind = self.view.count, message.get("type")
+        if kind == "seen":
+            self.seen()
+            return
         with self._shown():
-            if message.get("type") in ("press", "drag") and message.get("id") in self.grips:
+            if kind in ("press", "drag") and message.get("id") in self.grips:
                 self.drag(message["id"], *map(float, message["at"]))
+            if kind == "tap" and message.get("id") in self.taps:
+                self.tap(message["id"], *map(float, message["at"]))
+            if kind == "keys":
+                self.press([key for key in message["keys"] if key in self.keys])
         if self.view.count == count:  # nothing drawn: the page waits for an answer all the same
             self.view.count += 1
 
@@ -395,7 +475,7 @@ class Experiment:
         """Compute, draw, say; the view changes in one message."""
         before = {} if self.revealed or self.prediction is None else self.prediction.before
         numbers = type(self).compute(self.complete({**self._settings, **before}))
-        picture, said, below = self._frame(numbers)
+        picture, said, below, tiles, pixels = self._frame(numbers)
         self.numbers, self._said = numbers, said
         with self.silent():
             self.tune(numbers)
@@ -406,15 +486,25 @@ class Experiment:
             self._ahead.cancel()
         with self.view.hold_sync():
             self.view.picture, self.view.below, self.view.ahead = picture, below, []
+            if tiles or self.view.tiles:
+                self.view.tiles, self.view.pixels = tiles, pixels
             self.view.status = said
             self.view.count += 1
         self._judge(numbers)
 
-    def _frame(self, numbers: Any) -> tuple[str, str, str]:
-        """The picture, the sentence, and the HTML below."""
-        tell = type(self).tell
+    def _frame(self, numbers: Any) -> tuple[str, str, str, list[list[float]], bytes]:
+        """The picture, the sentence, the HTML below; where the images stand, in percent of the picture; their bytes."""
+        self.prepare(numbers)
+        tell, scene = type(self).tell, type(self).draw(numbers)
         below = tell(numbers) if tell and self.revealed else ""
-        return type(self).draw(numbers).svg(), type(self).say(numbers), below
+        images, wide, high = scene.images(), scene.width / 100, scene.height / 100
+        tiles = [
+            [x / wide, y / high, (x2 - x) / wide, (y2 - y) / high, *m.grid]
+            for m in images
+            for (x, y), (x2, y2) in [m.points]
+        ]
+        pixels = b"".join(m.pixels for m in images)
+        return scene.svg(), type(self).say(numbers), below, tiles, pixels
 
     def _judge(self, numbers: Any) -> None:
         if self.challenge is None or not self.revealed:
@@ -440,21 +530,31 @@ class Experiment:
 
     @contextmanager
     def _shown(self) -> Iterator[None]:
-        """An exception inside appears below the picture, with its traceback; the picture keeps its last state."""
-        try:
-            yield
-        except Exception as error:
-            self.error, self._said = error, f"{type(error).__name__}: {error}"
-            lines = "".join(traceback.format_exception(error))
-            self._trouble.value = (
-                f'<div class="nn-error" role="alert">\N{BALLOT X} <b>{escape(type(error).__name__)}.</b> '
-                f"{escape(str(error))}<details><summary>Where</summary><pre>{escape(lines)}</pre></details></div>"
-            )
-            self.view.status = self._said
-        else:
-            self.error = None
-            if self._trouble.value:
-                self._trouble.value = ""
+        """An exception inside appears below the picture, with its traceback; the picture keeps its last state.
+
+        Only one thread at a time is inside.
+        """
+        with self._lock:
+            if self._watched:  # inside another: that one shows what happens here
+                yield
+                return
+            self._watched = True
+            try:
+                yield
+            except Exception as error:
+                self.error, self._said = error, f"{type(error).__name__}: {error}"
+                lines = "".join(traceback.format_exception(error))
+                self._trouble.value = (
+                    f'<div class="nn-error" role="alert">\N{BALLOT X} <b>{escape(type(error).__name__)}.</b> '
+                    f"{escape(str(error))}<details><summary>Where</summary><pre>{escape(lines)}</pre></details></div>"
+                )
+                self.view.status = self._said
+            else:
+                self.error = None
+                if self._trouble.value:
+                    self._trouble.value = ""
+            finally:
+                self._watched = False
 
     _said = ""
 

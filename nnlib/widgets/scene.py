@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
 
+import numpy as np
+
 __all__ = ["Mark", "Scene", "number", "signed"]
 
 # role -> (light theme and paper, dark theme); contrast with the ground is at least 4.5 for those that colour text.
@@ -34,7 +36,7 @@ DASH = (6, 4)
 
 
 class Mark(NamedTuple):
-    """One thing drawn: its kind (line, shape, circle, text), points (x, y), and how it looks."""
+    """One thing drawn: its kind (line, shape, box, circle, text, image), points (x, y), and how it looks."""
 
     kind: str
     points: tuple[tuple[float, float], ...]
@@ -49,6 +51,8 @@ class Mark(NamedTuple):
     bold: bool = False
     radius: float = 0
     id: str = ""
+    pixels: bytes = b""  # RGBA of an image, row by row from the top
+    grid: tuple[int, int] = (0, 0)  # its width and height in those pixels
 
 
 class Scene:
@@ -86,6 +90,24 @@ class Scene:
     def circle(self, x: float, y: float, radius: float, **look: Any) -> None:
         self._add(Mark("circle", ((x, y),), radius=radius, **look))
 
+    def image(self, x: float, y: float, w: float, h: float, rgba: Any, id: str = "") -> None:
+        """Pixels rgba (rows, columns, 4) of bytes, stretched over a rectangle; all other marks lie above images."""
+        rows, columns, _ = rgba.shape
+        self._add(
+            Mark(
+                "image",
+                ((x, y), (x + w, y + h)),
+                "none",
+                pixels=rgba.tobytes(),
+                grid=(columns, rows),
+                id=id,
+            )
+        )
+
+    def images(self) -> list[Mark]:
+        """Every image, in order: SVG leaves them to a canvas."""
+        return [mark for mark in self.marks if mark.kind == "image"]
+
     def text(self, x: float, y: float, text: str, **look: Any) -> None:
         """Text whose middle height is at y; ``anchor`` start, middle or end."""
         self._add(Mark("text", ((x, y),), text=str(text), **look))
@@ -110,7 +132,7 @@ class Scene:
     def svg(self) -> str:
         """The drawing as an SVG element; as wide as the page gives, at most its own width."""
         w, h = _px(self.width), _px(self.height)
-        body = "".join(map(_svg, self.marks))
+        body = "".join(_svg(mark) for mark in self.marks if mark.kind != "image")
         return f'<svg viewBox="0 0 {w} {h}" width="{w}" xmlns="http://www.w3.org/2000/svg">{body}</svg>'
 
     def picture(self, text: str) -> Any:
@@ -195,6 +217,18 @@ def _paint(ax: Any, mark: Mark, points: float) -> None:
         align = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
         ax.text(x, y, mark.text, color=color, fontsize=0.92 * mark.size * points, ha=align, va="center_baseline",
                 weight="bold" if mark.bold else "normal", gid=mark.id or None, parse_math=False)  # fmt: skip
+        return
+    if mark.kind == "image":
+        rgba = np.frombuffer(mark.pixels, np.uint8).reshape(*mark.grid[::-1], 4)
+        (x2, y2) = mark.points[1]
+        ax.imshow(
+            rgba,
+            extent=(x, x2, y2, y),
+            interpolation="bilinear",
+            aspect="auto",
+            zorder=0.5,
+            gid=mark.id or None,
+        )
         return
     if mark.kind == "line":
         ax.plot(

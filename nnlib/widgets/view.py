@@ -1,10 +1,11 @@
 """The one piece of JavaScript of the course: a picture with a status line, a pointer and keys.
 
 ``View`` is an anywidget. The picture is an SVG string, swapped whole; where pixels move, ``pixels`` (RGBA bytes) go
-straight to a canvas behind it. The status line is a live region that stays in the page, so that a screen reader
+straight to canvases behind it. The status line is a live region that stays in the page, so that a screen reader
 hears each new sentence. A drag sends the next position only after the picture has answered the last one: a
 slow redraw drops stale positions instead of queueing them. ``ahead`` brings pictures of values that
 a control may take next: the page shows such a one at once, and the kernel's answer, which is the same, follows.
+While something plays, the page says when it has painted a picture, so that the next is made only then.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ if (!window.nnKeys) {
 function render({ model, el }) {
   el.classList.add("nn-view");
   const stage = document.createElement("div"); stage.className = "nn-stage";
-  const canvas = document.createElement("canvas"); canvas.className = "nn-canvas";
   const art = document.createElement("div"); art.className = "nn-art";
   const below = document.createElement("div"); below.className = "nn-below";
   const status = document.createElement("div"); status.className = "nn-status";
   status.setAttribute("role", "status"); status.setAttribute("aria-live", "polite");
-  stage.append(canvas, art); el.append(stage, status, below);
+  stage.append(art); el.append(stage, status, below);
+  const canvases = [], keys = [];
   let waiting = false, next = null, grip = null, shown = null, told = "";
 
   const show = (picture, said) => {
@@ -48,31 +49,43 @@ function render({ model, el }) {
         svg.setAttribute("role", "img");
         stage.style.minWidth = Math.min(model.get("least"), svg.viewBox.baseVal.width) + "px";
         stage.style.maxWidth = svg.viewBox.baseVal.width * 1.25 + "px";
-        for (const id of model.get("grips")) {
-          const mark = svg.querySelector(`[data-id="${CSS.escape(id)}"]`);
-          if (mark) mark.classList.add("nn-grip");
-        }
+        for (const [ids, look] of [[model.get("grips"), "nn-grip"], [model.get("taps"), "nn-tap"]])
+          for (const id of ids) svg.querySelector(`[data-id="${CSS.escape(id)}"]`)?.classList.add(look);
       }
     }
     art.querySelector("svg")?.setAttribute("aria-label", said);
     if (status.textContent !== said) status.textContent = said;
   };
   const paint = () => show(model.get("picture"), model.get("status"));
-  const pixels = () => {
-    const [w, h] = model.get("size"), data = model.get("pixels");
-    canvas.style.display = w && h && data ? "block" : "none";
-    if (!w || !h || !data || data.byteLength !== 4 * w * h) return;
-    canvas.width = w; canvas.height = h;
-    const bytes = new Uint8ClampedArray(data.buffer, data.byteOffset, data.byteLength);
-    canvas.getContext("2d").putImageData(new ImageData(bytes, w, h), 0, 0);
-  };
-  const place = () => {
-    const [x, y, w, h] = model.get("frame");
-    Object.assign(canvas.style, { left: x + "%", top: y + "%", width: w + "%", height: h + "%" });
+  const pixels = (tiles, data) => {
+    let start = data ? data.byteOffset : 0;
+    tiles.forEach(([left, top, width, height, w, h], i) => {
+      if (!canvases[i]) {
+        canvases[i] = document.createElement("canvas"); canvases[i].className = "nn-canvas";
+        stage.insertBefore(canvases[i], art);
+      }
+      const canvas = canvases[i], style = canvas.style;
+      style.display = "block"; style.left = left + "%"; style.top = top + "%";
+      style.width = width + "%"; style.height = height + "%";
+      if (canvas.width !== w) canvas.width = w;
+      if (canvas.height !== h) canvas.height = h;
+      const bytes = new Uint8ClampedArray(data.buffer, start, 4 * w * h);
+      canvas.getContext("2d").putImageData(new ImageData(bytes, w, h), 0, 0);
+      start += 4 * w * h;
+    });
+    canvases.slice(tiles.length).forEach((canvas) => { canvas.style.display = "none"; });
   };
   const more = (html) => { if (html !== told) below.innerHTML = told = html; };
-  const done = () => { waiting = false; el.dataset.frame = model.get("count"); flush(); };
-  const flush = () => { if (!waiting && next) { waiting = true; model.send(next); next = null; } };
+  const done = () => {
+    waiting = false; el.dataset.frame = model.get("count"); flush();
+    if (model.get("live")) requestAnimationFrame(() => model.send({ type: "seen" }));
+  };
+  const flush = () => {
+    if (waiting || !(next || keys.length)) return;
+    waiting = true;
+    if (keys.length) { model.send({ type: "keys", keys: keys.splice(0) }); } else { model.send(next); next = null; }
+  };
+  const live = () => { status.setAttribute("aria-live", model.get("live") ? "off" : "polite"); };
   const where = (event) => {
     const box = art.querySelector("svg").getBoundingClientRect(), v = art.querySelector("svg").viewBox.baseVal;
     return [(event.clientX - box.left) * v.width / box.width, (event.clientY - box.top) * v.height / box.height];
@@ -88,29 +101,54 @@ function render({ model, el }) {
     if (grip !== null) { next = { type: "drag", id: grip, at: where(event) }; flush(); }
   });
   for (const kind of ["pointerup", "pointercancel"]) art.addEventListener(kind, () => { grip = null; });
+  art.addEventListener("click", (event) => {
+    const mark = event.target.closest("[data-id]");
+    if (!mark || !model.get("taps").includes(mark.dataset.id)) return;
+    next = { type: "tap", id: mark.dataset.id, at: where(event) }; flush();
+  });
+  if (model.get("listens").length) {
+    stage.tabIndex = 0; stage.setAttribute("role", "application"); stage.setAttribute("aria-label", model.get("hint"));
+    const hint = document.createElement("p"); hint.className = "nn-hint"; hint.textContent = model.get("hint");
+    status.after(hint);
+    stage.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || !model.get("listens").includes(event.key)) return;
+      keys.push(event.key); flush(); event.preventDefault();
+    });
+  }
+  if (model.get("fits")) {
+    const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+    const tell = () => {
+      if (!el.clientWidth) return;
+      model.set("room", el.clientWidth); model.set("calm", calm.matches); model.save_changes();
+    };
+    new ResizeObserver(tell).observe(el); calm.addEventListener("change", tell);
+  }
 
   // What was sent ahead counts for the next move of a control, whichever it is, and is then stale.
   const foresee = (id, value) => {
     const frame = ahead.find((frame) => frame[0] === id && Math.abs(frame[1] - value) < 1e-9);
     ahead = [];
-    if (frame) { show(frame[2], frame[3]); more(frame[4]); el.dataset.frame = model.get("count") + " ahead"; }
+    if (!frame) return;
+    show(frame[2], frame[3]); more(frame[4]); pixels(frame[5], frame[6]);
+    el.dataset.frame = model.get("count") + " ahead";
   };
   const remember = () => { const frame = model.get("ahead"); ahead = frame.length ? [...ahead, frame] : []; };
   let ahead = [], ears = [], gone = false;
   for (const id of model.get("controls"))
     model.widget_manager.get_model(id).then((control) => {
-      const ear = () => foresee(id, control.get("value"));
-      if (!gone) { control.on("change:value", ear); ears.push([control, ear]); }
+      const ear = () => foresee(id, control.get("value") ?? control.get("index"));
+      if (!gone) { control.on("change:value change:index", ear); ears.push([control, ear]); }
     });
 
-  model.on("change:picture change:status change:grips", paint);
-  model.on("change:pixels change:size", pixels);
-  model.on("change:frame", place);
+  model.on("change:picture change:status change:grips change:taps", paint);
+  model.on("change:live", live);
   model.on("change:below", () => more(model.get("below")));
   model.on("change:ahead", remember);
   model.on("change:count", done);
-  paint(); place(); pixels(); more(model.get("below")); el.dataset.frame = model.get("count");
-  return () => { gone = true; for (const [control, ear] of ears) control.off("change:value", ear); };
+  const colour = () => pixels(model.get("tiles"), model.get("pixels"));
+  model.on("change:pixels change:tiles", colour);
+  paint(); colour(); more(model.get("below")); live(); el.dataset.frame = model.get("count");
+  return () => { gone = true; for (const [control, ear] of ears) control.off("change:value change:index", ear); };
 }
 export default { render };
 """
@@ -141,8 +179,11 @@ _CSS = (
 .nn-art svg { display: block; width: 100%; height: auto; position: relative;
   font-family: var(--jp-content-font-family, sans-serif); font-variant-numeric: tabular-nums; }
 .nn-art text:not(.nn-grip) { pointer-events: none; }
-.nn-canvas { position: absolute; image-rendering: pixelated; display: none; }
+.nn-canvas { position: absolute; display: none; }
 .nn-grip { cursor: grab; touch-action: none; }
+.nn-tap { cursor: crosshair; pointer-events: all; }
+.nn-stage:focus-visible { outline: 3px solid var(--nn-blue); outline-offset: 1px; }
+.nn-hint { color: var(--nn-faint); font-size: 0.9em; }
 .nn-status { font-size: 1.05em; line-height: 1.4; padding: 4px 2px; min-height: 1.4em; }
 .nn-below table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 4px 0; }
 .nn-below th, .nn-below td { padding: 2px 10px; text-align: right; border-bottom: 1px solid var(--nn-grid); }
@@ -165,9 +206,11 @@ _CSS = (
 class View(anywidget.AnyWidget):
     """A picture (SVG, or pixels behind it), what stands below it, and its status line.
 
-    ``pixels`` are RGBA bytes of ``size`` (width, height), drawn at ``frame`` (left, top, width, height in percent of
-    the picture). ``grips`` are the ids of marks that can be dragged; a drag arrives as the message
-    ``{"type": "press" or "drag", "id": ..., "at": [x, y]}`` in the picture's own coordinates.
+    ``tiles`` are images behind the picture, each (left, top, width, height in percent of it, columns, rows); their RGBA
+    bytes stand one after the other in ``pixels``. ``grips`` are the ids of marks that can be dragged; a drag arrives as
+    the message ``{"type": "press" or "drag", "id": ..., "at": [x, y]}`` in the picture's own coordinates. A click on a
+    mark of ``taps`` arrives as ``"tap"``, and keys pressed on the picture, where ``listens`` names them, as
+    ``{"type": "keys", "keys": [...]}``. While ``live``, ``{"type": "seen"}`` says that a picture has been painted.
     """
 
     _esm = _ESM
@@ -179,11 +222,23 @@ class View(anywidget.AnyWidget):
         sync=True
     )  # pixels: a narrower page scrolls the picture instead of shrinking it
     grips = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    controls = traitlets.List(traitlets.Unicode()).tag(sync=True)  # model ids of the sliders, lists …
-    ahead = traitlets.List().tag(sync=True)  # [model id, value, picture, status, below]; [] forgets all
+    taps = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    listens = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    hint = traitlets.Unicode("").tag(sync=True)  # what the keys do
+    controls = traitlets.List(traitlets.Unicode()).tag(
+        sync=True
+    )  # model ids of the sliders, lists …
+    ahead = traitlets.List().tag(
+        sync=True
+    )  # [model id, value, picture, status, below, tiles, pixels]; [] forgets all
     pixels = traitlets.Bytes(b"").tag(sync=True)
-    size = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, 0)).tag(sync=True)
-    frame = traitlets.List(traitlets.Float(), default_value=[0.0, 0.0, 100.0, 100.0]).tag(sync=True)
+    tiles = traitlets.List().tag(sync=True)
+    live = traitlets.Bool(False).tag(
+        sync=True
+    )  # something plays: no sentence is read out on its own
+    fits = traitlets.Bool(False).tag(sync=True)  # the page says how much room there is:
+    room = traitlets.Int(0).tag(sync=True)  # pixels, 0 where no page is
+    calm = traitlets.Bool(False).tag(sync=True)  # the reader asked for little motion
     count = traitlets.Int(0).tag(
         sync=True
     )  # pictures drawn: the page answers a drag, a test measures, by it
