@@ -18,7 +18,7 @@ import math
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -121,7 +121,7 @@ def look(settings: dict[str, Any]) -> Part:
     last, now = moments[-1], run.plan.settings(step)
     train = np.array([m.train for m in moments])
     _, epoch = run.order(step, now["batch"], len(X))
-    alone = [s.index for s in run.plan.history.singles if s.step == step - 1]
+    alone = [s.example for s in run.plan.history.singles if s.step == step - 1]
     return Part(
         {**settings, **now}, step, epoch, run.sizes, z[:area].reshape(SIDE, SIDE), units, run.edited(step),
         train, np.array([m.held for m in moments]), np.array([m.gradient for m in moments]),
@@ -214,10 +214,22 @@ class Layout:
 
 
 WIDE = Layout(
-    1000, 400, (24, 50, 400, 296), (458, 50, 296, 296), (812, 66, 164, 112), (812, 234, 164, 112), 1
+    1000,
+    400,
+    (24, 50, 400, 296),
+    (458, 50, 296, 296),
+    (806, 66, 128, 112),
+    (806, 234, 128, 112),
+    1,
 )
 NARROW = Layout(
-    400, 1092, (24, 56, 352, 270), (28, 404, 348, 348), (56, 812, 296, 96), (56, 962, 296, 96), 2
+    400,
+    1092,
+    (24, 56, 352, 270),
+    (28, 404, 348, 348),
+    (50, 812, 276, 96),
+    (50, 962, 276, 96),
+    2,
 )
 
 
@@ -305,7 +317,8 @@ def _surface(scene: Scene, numbers: Numbers, part: Part, area: Any, mine: bool) 
     left, top, width, height = area
     at = plot_area((-REACH, REACH), (-REACH, REACH), area)
     end = "" if mine else " A"
-    scene.image(*area, shade(confidence(part.settings["loss"], part.score)), id="surface" + end)
+    colours = shade(confidence(part.settings["loss"], part.score))
+    scene.image(left, top, width, height, colours, id="surface" + end)
     if np.isfinite(part.score).all():
         for line in level_lines(AXIS, AXIS[::-1], part.score, 0.0):
             scene.line(*[at(*p) for p in line], width=2.5, id="boundary" + end)
@@ -474,12 +487,8 @@ def _panel(
             x, y = at(*points[-1])
             scene.circle(x, y, 3, color=color, fill=color)
             ends.append((x, y, name, color))
-    for (x, _, name, color), y in zip(
-        ends, _spread([e[1] for e in ends], top + 4, top + height - 4, 14)
-    ):
-        right = x + 6 + 7 * len(name) < left + width + 24
-        scene.text(x + (7 if right else -7), y - (0 if right else 8), name, size=12, color=color, bold=True,
-                   anchor="start" if right else "end")  # fmt: skip
+    for (x, _, name, color), y in zip(ends, _spread([e[1] for e in ends], top, top + height, 14)):
+        scene.text(x + 7, y, name, size=12, color=color, bold=True, anchor="start")
 
 
 # ---------------------------------------------------------------- words
@@ -564,7 +573,7 @@ class Playground(Experiment):
     """
 
     title = "Playground"
-    controls: dict[str, Control] = {
+    controls: ClassVar[dict[str, Control]] = {
         "step": Clock("step", 0, 0, LAST),
         "data": Choice("data", "moons", replay.SETS),
         "noise": Slider("noise", 0.2, 0.0, 1.0, 0.05),
@@ -591,7 +600,7 @@ class Playground(Experiment):
         ("act", "weight", "value"),
         ("keep", "drop", "state"),
     )
-    still = {"data": "rings", "step": 300}
+    still = {"data": "rings", "step": 500}
     least = 320
     fits = True
     taps = ("plane", "net")
@@ -861,7 +870,8 @@ class Playground(Experiment):
             )
 
     def _new_weight(self, value: float) -> Edit:
-        return Edit(self._settings["step"], *self._extra["weight"].value, round(float(value), 1))
+        layer, unit, source = self._extra["weight"].value
+        return Edit(self._settings["step"], layer, unit, source, round(float(value), 1))
 
     def _look_ahead(self, name: str, steps: tuple[float, ...]) -> None:
         """The weight's slider is looked ahead of, too."""

@@ -118,17 +118,25 @@ class Single(NamedTuple):
     """At ``step`` one example alone was learned from."""
 
     step: int
-    index: int
+    example: int
 
 
-_TOKENS = (
+_TOKENS: tuple[tuple[str, Callable[[re.Match[str]], Any]], ...] = (
     (r"(\w+)=([^@<>\s]+)<(\d+)", lambda m: _change(m[1], m[2], int(m[3]))),
-    (r"w(\d+)\[(\d+),(\d+)\]=([-+.\de]+)@(\d+)", lambda m: Edit(int(m[5]), *map(int, m.groups()[:3]), _finite(m[4]))),
-    (r"b(\d+)\[(\d+)\]=([-+.\de]+)@(\d+)", lambda m: Edit(int(m[4]), int(m[1]), int(m[2]), 0, _finite(m[3]))),
-    (r"point\(([-.\d]+),([-.\d]+),([01])\)@(\d+)",
-     lambda m: Point(int(m[4]), _inside(m[1]), _inside(m[2]), int(m[3]))),
+    (
+        r"w(\d+)\[(\d+),(\d+)\]=([-+.e\d]+)@(\d+)",
+        lambda m: Edit(int(m[5]), int(m[1]), int(m[2]), int(m[3]), _finite(m[4])),
+    ),
+    (
+        r"b(\d+)\[(\d+)\]=([-+.e\d]+)@(\d+)",
+        lambda m: Edit(int(m[4]), int(m[1]), int(m[2]), 0, _finite(m[3])),
+    ),
+    (
+        r"point\(([-.\d]+),([-.\d]+),([01])\)@(\d+)",
+        lambda m: Point(int(m[4]), _inside(m[1]), _inside(m[2]), int(m[3])),
+    ),
     (r"one=(\d+)@(\d+)", lambda m: Single(int(m[2]), int(m[1]))),
-)  # fmt: skip
+)
 _KINDS = {"loss": LOSSES, "optimizer": OPTIMIZERS}
 
 
@@ -206,7 +214,7 @@ class History:
             where = f"w{e.layer}[{e.unit},{e.source}]" if e.source else f"b{e.layer}[{e.unit}]"
             words.append(f"{where}={_plain(e.value)}@{e.step}")
         words += [f"point({_plain(p.x)},{_plain(p.y)},{p.label})@{p.step}" for p in self.points]
-        words += [f"one={s.index}@{s.step}" for s in self.singles]
+        words += [f"one={s.example}@{s.step}" for s in self.singles]
         return " ".join(words)
 
     def at(self, step: int, present: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,12 +227,12 @@ class History:
 
     def until(self, step: int) -> History:
         """Without what came after this step; what the settings were then is :meth:`at`."""
-        parts = (self.changes, self.edits, self.points, self.singles)
-        kept = [tuple(i for i in part if i.step <= step) for part in parts]
-        kept[3] = tuple(
-            s for s in self.singles if s.step < step
-        )  # the step that it took is not taken yet
-        return History(*kept)
+        return History(
+            tuple(c for c in self.changes if c.step <= step),
+            tuple(e for e in self.edits if e.step <= step),
+            tuple(p for p in self.points if p.step <= step),
+            tuple(s for s in self.singles if s.step < step),  # the step that it took is not taken yet
+        )
 
     def steps(self) -> set[int]:
         """Where something happens."""
@@ -412,7 +420,7 @@ class Run:
         indices, _ = self.order(step, settings["batch"], len(X))
         for single in self.plan.history.singles:
             if single.step == step:
-                indices = np.array([single.index % len(X)])
+                indices = np.array([single.example % len(X)])
         everything, targets = nn.from_numpy(X), nn.from_numpy(y[:, None].astype(float))
         self.model.zero_grad()
         part = nn.from_numpy(X[indices]), nn.from_numpy(targets.data[indices])

@@ -224,7 +224,7 @@ def _paint(ax: Any, mark: Mark, points: float) -> None:
         ax.imshow(
             rgba,
             extent=(x, x2, y2, y),
-            interpolation="bilinear",
+            interpolation="nearest",
             aspect="auto",
             zorder=0.5,
             gid=mark.id or None,
