@@ -113,7 +113,7 @@ def draw(what: Any, *case: Any) -> dict[str, Any]:
             what = what(*copy.deepcopy(case))
         if isinstance(what, tuple | list):  # fig, ax, as plt.subplots gives them
             what = what[0]
-        if not hasattr(what, "axes") or hasattr(what, "get_lines"):  # an Axes, or an artist in one
+        if not isinstance(getattr(what, "axes", None), list):  # an Axes, or an artist in one
             what = getattr(what, "figure", None) or what
         if what is None and plt.get_fignums():
             what = plt.gcf()
