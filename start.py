@@ -6,6 +6,8 @@
     python3 start.py --no-browser          print the address instead of opening a browser
     python3 start.py --fresh               make .venv anew first
     python3 start.py test [arguments]      run all tests; the arguments go to pytest
+    python3 start.py grade [arguments]     grade a class (docs/grading.md); --help says how
+    python3 start.py mark COURSE           mark the questions that a person reads, in the browser
 
 The first run makes .venv beside this file and installs into it, which takes a few minutes and a network.
 A stamp in .venv remembers what for, so the next start needs neither pip nor a network. Everything stays
@@ -194,9 +196,9 @@ def install(extras):
 # ---------------------------------------------------------------- the commands
 
 
-def follow(command):
+def follow(command, folder=ROOT):
     """Run a command in the foreground; return its status. Ctrl-C is for it: JupyterLab asks back."""
-    process = subprocess.Popen(command, cwd=ROOT, env=ENV)
+    process = subprocess.Popen(command, cwd=folder, env=ENV)
     while True:
         try:
             return process.wait()
@@ -238,7 +240,19 @@ def test(arguments):
     return follow([python(), "-m", "pytest", "-n", workers, "--dist=loadfile", "--durations=10"] + arguments)
 
 
-COMMANDS = {"learn": learn, "test": test}
+def grade(arguments):
+    """Grade a class; paths mean what they mean where the command was given."""
+    many = any(word.startswith("--scheduler") for word in arguments)
+    environment({"course", "grade", "cluster"} if many else {"course", "grade"})
+    return follow([python(), "-m", "nnlib.course.grade"] + arguments, os.getcwd())
+
+
+def mark(arguments):
+    environment({"course", "grade"})
+    return follow([python(), "-m", "nnlib.course.formgrader"] + arguments, os.getcwd())
+
+
+COMMANDS = {"learn": learn, "test": test, "grade": grade, "mark": mark}
 
 
 def main(arguments):

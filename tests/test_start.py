@@ -479,3 +479,20 @@ def test_one_thread_unless_asked_otherwise(
     lines = (book / "environment").read_text().splitlines()
     assert {"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=3"} <= set(lines)
     assert not [line for line in lines if line.startswith("MPLBACKEND=")]
+
+
+@posix
+def test_grading_adds_its_extra_and_runs_where_it_was_called(
+    book: Path, start: ModuleType, steps: Steps, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    called = []
+    monkeypatch.setattr(start, "follow", lambda command, folder=None: called.append((command[1:], folder)))
+    monkeypatch.chdir(tmp_path)
+    start.main(["grade", "02", "submitted", "--csv", "marks.csv"])
+    start.main(["mark", "."])
+    start.main(["grade", "02", "submitted", "--csv", "marks.csv", "--scheduler=tcp://host:8786"])
+    assert steps.done == ["venv", ".[course,grade]", ".[cluster,course,grade]"]
+    assert [words[:2] for words, _ in called] == [
+        ["-m", "nnlib.course.grade"], ["-m", "nnlib.course.formgrader"], ["-m", "nnlib.course.grade"],
+    ]  # fmt: skip
+    assert called[0] == (["-m", "nnlib.course.grade", "02", "submitted", "--csv", "marks.csv"], str(tmp_path))

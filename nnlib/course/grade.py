@@ -21,6 +21,7 @@ import multiprocessing
 import os
 import secrets
 import sys
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -31,7 +32,8 @@ from typing import Any
 from . import CourseError, checkout, judge
 from .sandbox import THREADS, Limits, Sandbox
 from .store import write_atomic
-from .submission import Assignment, Refused, load, read_submission
+from .submission import MAX_BYTES, Assignment, Refused, load, read_submission
+from .submit import STUDENT
 
 __all__ = ["main", "results"]
 
@@ -325,22 +327,20 @@ def _rows(
 
 
 def collect(submitted: Path, assignment: Assignment) -> None:
-    """Unpack STUDENT.zip or STUDENT-ASSIGNMENT.zip, as `nnlib.course.submit` packs them: the one notebook in each."""
-    import zipfile
-
-    for path in sorted(submitted.glob("*.zip")):
+    """Unpack STUDENT--ASSIGNMENT.zip, as `nnlib.course.submit` packs it: the one notebook in it, nothing else."""
+    for path in sorted(submitted.glob(f"*--{assignment.name}.zip")):
         student = path.stem.removesuffix(f"--{assignment.name}")
-        if path.is_symlink() or (student == path.stem and "--" in path.stem):
-            continue
         target = submitted / student / assignment.name / f"{assignment.name}.ipynb"
-        data = b"(not a zip file)"
-        with contextlib.suppress(
-            OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, KeyError
-        ):
-            with zipfile.ZipFile(path) as archive, archive.open(f"{assignment.name}.ipynb") as file:
-                data = file.read((20 << 20) + 1)
-        if target.is_symlink() or target.parent.is_symlink() or target.parent.parent.is_symlink():
+        links = [place for place in (path, target.parents[1], target.parent, target) if place.is_symlink()]
+        if links or not STUDENT.fullmatch(student):
+            why = "a link" if links else "no name of a student"
+            print(f"grade: {path.name} is left alone: {why}.", file=sys.stderr)
             continue
+        try:
+            with zipfile.ZipFile(path) as archive, archive.open(target.name) as file:
+                data = file.read(MAX_BYTES + 1)
+        except Exception as error:  # zipfile has many ways to say that it is none; the student's row says it
+            data = f"not a notebook in a zip file: {type(error).__name__}".encode()
         if not target.exists() or target.read_bytes() != data:
             target.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(target, data)

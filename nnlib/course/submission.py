@@ -210,8 +210,8 @@ def merge(
         place, item = float(index), assignment.items[index]
         if not item.fixed:
             placed.append((place, item, item.kind, cell["source"]))
-        elif not item.exercise and cell["source"] != item.source:
-            # An edited cell of the assignment: both count, so that neither an import nor a change is lost.
+        elif item.kind == cell["kind"] == "code" and not item.exercise and cell["source"] != item.source:
+            # An edited cell of the assignment: both run, so that neither an import nor a change is lost.
             placed.append((place + 0.5, None, cell["kind"], cell["source"]))
     placed += [
         (float(i), item, item.kind, item.source)
