@@ -26,6 +26,7 @@ _WHERE = {
     "GradcheckMicroscope": "gradcheck_microscope",
     "GraphStepper": "graph_stepper",
     "HiddenLayerLedger": "hidden_layer_ledger",
+    "KernelBench": "kernel_bench",
     "LesionBench": "lesion_bench",
     "Likelihood": "likelihood",
     "LossBowl": "loss_bowl",

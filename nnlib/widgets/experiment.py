@@ -388,6 +388,8 @@ class Experiment:
     def press(self, keys: list[str]) -> None:
         """These keys were pressed on the picture; an experiment with keys overrides this."""
 
+    pressed = False  # whether a drag is the press that begins it
+
     def seen(self) -> None:
         """The page has painted the last picture; said only while ``view.live``."""
 
@@ -459,6 +461,7 @@ class Experiment:
             return
         with self._shown():
             if kind in ("press", "drag") and message.get("id") in self.grips:
+                self.pressed = kind == "press"
                 self.drag(message["id"], *map(float, message["at"]))
             if kind == "tap" and message.get("id") in self.taps:
                 self.tap(message["id"], *map(float, message["at"]))

@@ -95,6 +95,7 @@ function render({ model, el }) {
     const mark = event.target.closest("[data-id]");
     if (!mark || !model.get("grips").includes(mark.dataset.id)) return;
     grip = mark.dataset.id; art.setPointerCapture(event.pointerId);
+    if (stage.tabIndex === 0) stage.focus({ preventScroll: true });
     next = { type: "press", id: grip, at: where(event) }; flush(); event.preventDefault();
   });
   art.addEventListener("pointermove", (event) => {
