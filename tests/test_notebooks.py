@@ -767,7 +767,7 @@ def test_index_is_up_to_date() -> None:
 
 
 def test_every_experiment_is_played_in_a_lesson_and_hangs_in_the_gallery() -> None:
-    assert len(widgets.EXPERIMENTS) == 19
+    assert len(widgets.EXPERIMENTS) == 20
     there = {one.title: one for one in index.played(load_all(NOTEBOOKS))}
     kinds = [getattr(widgets, name) for name in widgets.EXPERIMENTS]
     assert {kind.title for kind in kinds} == set(there)
