@@ -203,7 +203,7 @@ def probabilities(X, w, b):
 
 def clouds(rng):
     yield CORNERS, np.array([1.0, 1.0]), -1.0, 0.5  # two ties
-    yield np.array([[0.1], [0.3], [0.45], [0.7], [2.0], [-1.0], [5.0]]), np.array([1.0]), 0.0, 0.5
+    yield np.array([[0.1], [0.3], [0.45], [0.55], [0.7], [2.0], [-1.0], [5.0]]), np.array([1.0]), 0.0, 0.5
     for level in (0.9, 0.2):
         yield rng.normal(size=(40, 2)).round(2), rng.normal(size=2).round(2) * 2, 0.3, level
 
