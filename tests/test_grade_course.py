@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nnlib.course import CourseError, grade, release, submit
+from nnlib.course import CourseError, formgrader, grade, release, submit
 from nnlib.course.assignments import release as released
 from nnlib.course.sandbox import Sandbox
 from nnlib.course.submission import load
@@ -87,8 +87,16 @@ def mark(course: Path, student: str, points: float) -> None:
 
 def test_the_gradebook_says_what_the_table_says(course: Path) -> None:
     right, wrong, open_ = (2, None, False), (0, None, False), (None, None, True)
-    assert marks(course, "ada") == {"X34": right, "X35": wrong, "X38": right, "M02": open_, "score": 4}
-    assert marks(course, "bob") == dict.fromkeys(("X34", "X35", "X38", "M02"), (0, None, False)) | {"score": 0}
+    assert marks(course, "ada") == {
+        "X34": right,
+        "X35": wrong,
+        "X38": right,
+        "M02": open_,
+        "score": 4,
+    }
+    assert marks(course, "bob") == dict.fromkeys(("X34", "X35", "X38", "M02"), (0, None, False)) | {
+        "score": 0
+    }
     rows = run(course, *QUICK, "--roster", str(course / "class.csv"))
     assert [(s, r["score"], r["max_score"], r["status"]) for s, r in rows.items()] == [
         ("ada", "4", "8", "ok"), ("bob", "0", "8", "ok"), ("cy", "4", "8", "error"), ("dee", "0", "8", "missing"),
@@ -120,7 +128,9 @@ def test_the_page_needs_no_network_and_runs_nothing(course: Path) -> None:
     page = (course / "feedback" / "ada" / NAME / f"{NAME}.html").read_text()
     assert "X34: correct, 2 of 2 points" in page and "X35: not right, 0 of 2 points" in page
     assert "&lt;script&gt;" in page
-    assert "x.mean() * y.mean()" not in page  # of the solution of X35, which ada has answered otherwise
+    assert (
+        "x.mean() * y.mean()" not in page
+    )  # of the solution of X35, which ada has answered otherwise
     assert not (course / "feedback" / "dee").exists()
 
 
@@ -137,7 +147,14 @@ def test_the_marked_notebook_has_the_assignments_metadata(course: Path) -> None:
     }
     assert cells["x34-check"]["outputs"][0]["text"] == ["X34: correct, 2 of 2 points\n"]
     assert cells["x34-check"]["metadata"]["nbgrader"]["points"] == 2
-    assert "sanitize_html = True" in (course / "nbgrader_config.py").read_text()
+
+
+def test_what_a_marker_sees_cannot_run() -> None:
+    pytest.importorskip("nbconvert")
+    text = "# M02\n\n*so* $a < b$ `x < 1`\n\n<script>x</script> <img src=x onerror=y>\n\n[l](javascript:z) [w](https://w.org)"
+    html = formgrader.markdown2html(text)
+    assert not re.search(r"<script|<img|href=.?javascript|\bid=", html)
+    assert "<em>so</em>" in html and "a &lt; b" in html and 'href="https://w.org"' in html
 
 
 def test_what_a_student_gets_holds_no_solution(course: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from . import CourseError
 
-__all__ = ["command", "install", "main"]
+__all__ = ["command", "install", "main", "markdown2html"]
 
 
 def install() -> None:
@@ -51,6 +51,18 @@ def install() -> None:
         generate_feedback,
         start,
     )
+
+
+TAGS = "a b blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i li ol p pre span strong sub sup"
+TAGS += " table tbody td th thead tr ul"
+
+
+def markdown2html(source: str) -> str:
+    """Render a stranger's markdown without anything that could run, load or pass for a part of the page."""
+    import bleach
+    from nbconvert.filters import markdown2html as convert
+
+    return str(bleach.clean(convert(source), tags=set(TAGS.split()), attributes={"a": ["href"], "*": ["class"]}))
 
 
 def _grade(course: Path, assignment: str, student: str | None = None) -> dict[str, Any]:

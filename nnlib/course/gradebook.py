@@ -28,7 +28,8 @@ from nnlib.course import formgrader
 
 c = get_config()  # noqa: F821
 c.CourseDirectory.root = os.path.dirname(os.path.abspath(__file__))
-c.HTMLExporter.sanitize_html = True  # a submission's text must not run in the marker's browser
+# A submission's text must not run in the marker's browser.
+c.TemplateExporter.filters = {"markdown2html": formgrader.markdown2html}
 formgrader.install()  # autograding and feedback are nnlib's: nothing of a submission runs outside the sandbox
 """
 
