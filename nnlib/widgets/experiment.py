@@ -313,6 +313,7 @@ class Experiment:
             widget.observe(lambda change, name=name: self._moved(name, change["new"]), "value")
         groups = self.rows or (tuple(self.widgets),)
         self._controls = w.VBox([_flow([self._part(name) for name in group]) for group in groups])
+        self._controls.add_class("nn-rows")
         self._asked = w.VBox([])
         self._task, self._trouble = w.HTML(), w.HTML()
         heading = w.HTML(f'<h3 class="nn-title">{escape(self.title)}</h3>')

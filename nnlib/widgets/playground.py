@@ -223,13 +223,13 @@ WIDE = Layout(
     1,
 )
 NARROW = Layout(
-    400,
-    1092,
-    (24, 56, 352, 270),
-    (28, 404, 348, 348),
-    (50, 812, 276, 96),
-    (50, 962, 276, 96),
-    2,
+    320,
+    972,
+    (24, 76, 276, 240),
+    (26, 396, 284, 284),
+    (44, 740, 204, 84),
+    (44, 872, 204, 66),
+    3,
 )
 
 
@@ -288,11 +288,12 @@ def _titles(part: Part, lines: int) -> list[str]:
     s = part.settings
     what = f"{s['data']}, noise {number(s['noise'])}" if s["data"] in replay.SETS[:5] else s["data"]
     net = "-".join(map(str, part.sizes)) + (f" {s['activation']}" if s["depth"] else "")
-    how = f"{s['loss']} · {s['optimizer']} {number(s['rate'], 3)} · batch {s['batch']}"
+    how = f"{s['optimizer']} {number(s['rate'], 3)} · batch {s['batch']}"
     for name in ("l1", "l2"):
         how += f" · {name.upper()} {s[name]}" if s[name] != "0" else ""
-    words = [f"step {part.step} · {what} · {net}", how]
-    return words if lines == 2 else [" · ".join(words)]
+    if lines == 1:
+        return [f"step {part.step} · {what} · {net} · {s['loss']} · {how}"]
+    return [f"step {part.step} · {what}", f"{net} · {s['loss']}", how]
 
 
 def _short(k: int, sizes: list[int]) -> str:
@@ -407,7 +408,7 @@ def _network(scene: Scene, numbers: Numbers, part: Part, area: Any, mine: bool, 
             x,
             area[1] + area[3] + 14,
             number(last, 2),
-            size=13,
+            size=13 if len(part.sizes) < 6 else 12,
             color=LOOKS[k - 1][0],
             bold=True,
             id=f"∂ {k}",
@@ -498,7 +499,7 @@ def say(numbers: Numbers) -> str:
     """What is trained how, both losses and the gradients in words; what broke; what differs from run A."""
     n = numbers.main
     s = n.settings
-    own = f" and {n.own} own points" if n.own else ""
+    own = f" and {n.own} own point{'s' * (n.own > 1)}" if n.own else ""
     noise = f", noise {number(s['noise'])}" if s["data"] in replay.SETS[:5] else ""
     many = "all at once" if s["batch"] >= len(n.X) else f"in batches of {s['batch']}"
     text = [
@@ -601,7 +602,7 @@ class Playground(Experiment):
         ("keep", "drop", "state"),
     )
     still = {"data": "rings", "step": 500}
-    least = 320
+    least = 260
     fits = True
     taps = ("plane", "net")
     keys = (
@@ -685,6 +686,14 @@ class Playground(Experiment):
         self._extra["value"].observe(lambda change: self._do(self._edit, change["new"]), "value")
         self._extra["state"].observe(lambda change: self._do(self._pasted, change["new"]), "value")
         super().__init__(**settings)
+        self.box.add_class("nn-tall")
+        self._task.add_class("nn-last")
+        for name in ("step", "noise", "draw", "depth", "width"):
+            self.widgets[name].layout.width = "min(250px, 98%)"
+        for name in ("rate", "batch"):
+            self.widgets[name].layout.width = "min(215px, 98%)"
+        for name in ("l1", "l2"):
+            self.widgets[name].layout.width = "min(8em, 98%)"
         self.view.controls = [*self.view.controls, self._extra["value"].model_id]
         self.view.observe(lambda change: self._fit(change["old"], change["new"]), "room")
 

@@ -199,6 +199,11 @@ _CSS = (
   .nn-exp .widget-inline-hbox:not(.widget-slider) { flex-wrap: wrap; height: auto; }
   .nn-exp .widget-slider .widget-label { white-space: nowrap; overflow: visible; }
   .nn-exp .widget-slider { width: 98% !important; }
+  /* many controls: the first row stays above the picture, the others follow below it */
+  .nn-tall > .nn-rows { display: contents; }
+  .nn-tall > .nn-rows > :nth-child(n + 2) { order: 2; }
+  .nn-tall > .nn-view, .nn-tall > .nn-view ~ * { order: 1; }
+  .nn-tall > .nn-last { order: 3; }
 }
 """
 )
