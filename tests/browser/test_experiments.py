@@ -6,6 +6,7 @@ in both themes and on a narrow page. Latencies are printed, never asserted.
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterator
 from typing import Any
@@ -201,3 +202,68 @@ def test_a_narrow_page_scrolls_the_picture_not_the_controls(browser: Any, server
                 assert box["x"] + box["width"] <= right
     assert lab.errors == []
     lab.page.close()
+
+
+def playground(lab: Lab, state: str) -> Any:
+    """The playground in a state of its text field."""
+    root = lab.experiment(NAMES.index("Playground"))
+    field, before = root.locator("input[type=text]").last, lab.sight(root)
+    field.fill(state)
+    field.press("Enter")
+    lab.changed(root, before)
+    return root
+
+
+def test_the_playground_plays_and_the_page_stays_free(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = playground(lab, "data=rings; depth=2")
+    surface = "e => [...e.querySelectorAll('canvas')].map(c => c.toDataURL()).join()"
+    first = root.evaluate(surface)
+    lab.page.evaluate("window.drawn = []")
+    root.locator(".nn-stage").focus()
+    lab.page.keyboard.press(" ")
+    lab.page.wait_for_timeout(3000)
+    drawn = lab.page.evaluate("window.drawn")
+    assert len(drawn) > 5
+    assert root.evaluate(surface) != first
+    assert root.locator(".nn-status").get_attribute("aria-live") == "off"
+    rate = root.locator(".widget-slider:has-text('rate') .noUi-handle")
+    rate.focus()
+    lab.page.keyboard.press("ArrowRight")  # counts while it plays
+    root.locator(".nn-status:has-text('at rate 1,')").wait_for(timeout=5000)
+    root.locator("button:has-text('Pause')").press("Enter")
+    root.locator(".nn-status[aria-live=polite]").wait_for(state="attached", timeout=5000)
+    lab.page.wait_for_timeout(700)
+    count = len(lab.page.evaluate("window.drawn"))
+    lab.page.wait_for_timeout(500)
+    assert len(lab.page.evaluate("window.drawn")) == count  # nothing was queued
+    assert "rate=0.3<" in root.locator("input[type=text]").last.input_value()
+    with capsys.disabled():
+        gaps = [b - a for a, b in zip(drawn, drawn[1:])]
+        print(f"\nPlayground: a picture every {statistics.median(gaps):.0f} ms while it plays")
+
+
+def test_points_of_ones_own_by_mouse_and_by_keyboard(lab: Lab) -> None:
+    root = playground(lab, "data=own points")
+    marks, before = root.locator("svg circle").count(), lab.sight(root)
+
+    def click(id: str, x: float, y: float) -> None:
+        mark = root.locator(f"[data-id='{id}']")
+        box = mark.bounding_box()
+        mark.click(position={"x": x * box["width"], "y": y * box["height"]})
+
+    click("plane", 0.75, 0.75)
+    before = lab.changed(root, before)
+    assert root.locator("svg circle").count() == marks + 1
+    for key in ("ArrowUp", "c", "ArrowUp", "Enter"):  # the click has put the focus on the picture
+        lab.page.keyboard.press(key)
+    lab.changed(root, before)
+    root.locator(".nn-status:has-text('2 own points')").wait_for(timeout=5000)
+    state = root.locator("input[type=text]").last.input_value()
+    points = r"point\(1\.[45]\d*,-1\.[45]\d*,0\)@0 point\(0,0\.25,1\)@0"
+    assert re.fullmatch(f"data=own points; history={points}", state)
+    click("net", 0.75, 0.25)
+    lab.page.wait_for_timeout(300)
+    chosen = root.locator("select").last.evaluate("s => s.selectedOptions[0].textContent")
+    assert chosen.replace("\N{NO-BREAK SPACE}", " ") == "output from unit 1"
