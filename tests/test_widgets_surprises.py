@@ -417,6 +417,64 @@ def test_the_next_value_is_asked_before_it_is_shown():
     assert experiment.numbers.changed == []
 
 
+HOUSING, OTHER = hidden_layer_ledger.HOUSING, hidden_layer_ledger.OTHER
+
+
+def test_housing_has_the_exact_numbers_of_both_houses():
+    value = {cell.id: cell.value for cell in Ledger.measure(example=HOUSING).cells}
+    assert [value[id] for id in ("a1", "a2", "a3", "price")] == pytest.approx([1.7, 0.3, 0.6, 3.5])
+    value = {cell.id: cell.value for cell in Ledger.measure(example=OTHER).cells}
+    assert [value[id] for id in ("a1", "a2", "a3", "price")] == pytest.approx([0.6, 0.18, 0, -1.04])
+    parameters = [name for name in Ledger.controls if name.startswith("t")]
+    assert len(parameters) == 12
+
+
+def test_a_parameter_of_the_housing_network_touches_only_its_own_unit():
+    for name, unit in {"t1": "1", "t3": "1", "t4": "2", "t5": "2", "t6": "3", "t8": "3"}.items():
+        changed = Ledger.measure(example=HOUSING, **{name: 0.9}).changed
+        assert {id for id in changed if id[0] == "a"} == {f"a{unit}"}
+        assert changed[-1] == "price"
+
+
+def test_a_unit_that_is_off_shuts_its_parameters_up():
+    off = Ledger.measure(example=OTHER, step=15)
+    assert off.off == ["a3"]
+    for name in ("t6", "t7", "t8", "t11"):
+        moved = Ledger.measure(example=OTHER, **{name: off.given[name] - 0.05})
+        assert "price" not in moved.changed
+        assert "price" in Ledger.measure(example=HOUSING, **{name: off.given[name] - 0.05}).changed  # on: it counts
+    assert "Off: a₃." in hidden_layer_ledger.say(off)
+    assert "Off" not in hidden_layer_ledger.say(Ledger.measure(example=HOUSING, step=15))
+
+
+@pytest.mark.parametrize(
+    ("example", "id", "answer", "said"),
+    [
+        (OTHER, "price", "0", "there is no ReLU on the output"), (OTHER, "price", "-1.04", "−1.04 is right"),
+        (OTHER, "a3", "-0.06", "negative value was kept"), (OTHER, "a3", "0.06", "not the absolute value"),
+        (HOUSING, "z2", "0.25", "θ₅ stands alone"), (HOUSING, "z2", "0.20", "bias θ₅ = 0.1 is missing"),
+        (HOUSING, "z1", "1.7", "is right"), (HOUSING, "price", "3.2", "bias θ₁₂ = 0.3 is missing"),
+    ],
+)  # fmt: skip
+def test_answers_about_houses_are_judged(example, id, answer, said):
+    assert said.lower() in hidden_layer_ledger.judge(Ledger.measure(example=example).cell(id), answer).lower()
+
+
+def test_another_example_brings_its_numbers_and_its_fields():
+    experiment = Ledger()
+    experiment.set(step=14)
+    experiment.widgets["example"].value = OTHER
+    assert experiment.numbers.shipped
+    assert experiment.widgets["t12"].value == -2.0
+    assert experiment.widgets["step"].max == 15
+    shown = {name for name, widget in experiment.widgets.items() if widget.layout.display != "none"}
+    assert shown == {"example", "step", "answer", *hidden_layer_ledger.HOUSE}
+    experiment.set(example=HOUSING, s1=1.5)
+    assert (experiment.settings["t12"], experiment.settings["s1"]) == (0.3, 1.5)
+    experiment._buttons["restore"].click()
+    assert experiment.numbers.shipped
+
+
 def test_a_weight_that_does_not_matter_meets_the_challenge():
     experiment = Ledger()
     experiment.set(w12=0.5)

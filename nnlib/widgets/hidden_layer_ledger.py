@@ -1,9 +1,12 @@
-"""The hidden-layer ledger: every number of a 3-2-1 network, computed and shown one cell at a time.
+"""The hidden-layer ledger: every number of a small network, computed and shown one cell at a time.
 
 Three inputs, two sigmoid units, one sigmoid output: 11 parameters, 14 computed cells. The next value is asked before it
 is shown, and an answer that a known slip would give is told which slip it is. Beside the exact values
 stand those printed in the notes, marked where they are wrong. Surprise: changing one weight of the
 first unit changes six cells and leaves eight alone, the ones that are not downstream.
+
+A second example is the housing network: four inputs, three ReLU units that see one or two of them each, an output
+without activation, θ₁ … θ₁₂. In its second house a unit is off, and three parameters change nothing at all.
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+import numpy as np
+
 import nnlib as nn
 
-from .experiment import Challenge, Entry, Experiment, Flag, Number, Prediction, Slider
+from .experiment import Challenge, Choice, Entry, Experiment, Flag, Number, Prediction, Slider
 from .scene import Scene, number, signed
 
 __all__ = ["HiddenLayerLedger", "compute", "draw", "judge", "say"]
@@ -34,7 +39,21 @@ HIDDEN = {
 }
 OUTPUT = {"v1": 0.3, "v2": 0.9, "c": 0.3}
 START = INPUTS | HIDDEN | OUTPUT
-WORDS = {name: f"{name[0]}{name[1:].translate(str.maketrans('123', '₁₂₃'))}" for name in START}
+SMALL = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+WORDS = {name: f"{name[0]}{name[1:].translate(SMALL)}" for name in START}
+
+THETA = (0.5, 0.3, -0.2, 0.4, 0.1, 0.2, 0.6, -0.1, 1.0, 2.0, 1.5, 0.3)
+HOUSE = {f"t{i}": value for i, value in enumerate(THETA, 1)} | dict(zip(("s1", "s2", "s3", "s4"), (2.0, 3.0, 0.5, 1.0)))
+OTHER_HOUSE = HOUSE | {"t12": -2.0, "s1": 1.0, "s2": 1.0, "s3": 0.2, "s4": 0.0}
+WORDS |= {name: ("θ" if name[0] == "t" else "x") + name[1:].translate(SMALL) for name in HOUSE}
+NOTES, HOUSING, OTHER = EXAMPLES = ("3-2-1, sigmoid", "housing, θ₁ … θ₁₂", "housing, another house")
+GIVEN = {NOTES: START, HOUSING: HOUSE, OTHER: OTHER_HOUSE}
+# unit of the housing network -> its name, (θ, x) of its products, θ of its bias
+UNITS = {
+    1: ("family size", (("t1", "s1"), ("t2", "s2")), "t3"),
+    2: ("walkable", (("t4", "s3"),), "t5"),
+    3: ("school quality", (("t6", "s3"), ("t7", "s4")), "t8"),
+}
 
 # cell -> what the notes print there, which slip it is, and why
 SLIPS = {
@@ -67,12 +86,22 @@ class Cell:
 
 @dataclass
 class Numbers:
+    example: str
     given: dict[str, float]
     cells: list[Cell]
     step: int
     notes: bool  # show the printed values
     shipped: bool  # the numbers are the course's, so the printed values apply
     verdict: str
+
+    @property
+    def last(self) -> int:
+        return len(self.cells)
+
+    @property
+    def off(self) -> list[str]:
+        """ReLU units whose output is 0."""
+        return [c.id for c in self.cells if c.id[0] == "a" and c.value == 0]
 
     def cell(self, id: str) -> Cell:
         return next(cell for cell in self.cells if cell.id == id)
@@ -99,6 +128,53 @@ def forward(given: Mapping[str, float]) -> dict[str, float]:
         values |= {f"z{j}": z1[j - 1].item(), f"h{j}": h[j - 1].item()}
     values |= {f"q{j}": output_products[0, j - 1].item() for j in (1, 2)}
     return values | {"z": z2.item(), "y": nn.functional.sigmoid(z2).item()}
+
+
+def price(given: Mapping[str, float]) -> dict[str, float]:
+    """The 15 values of the housing network, by nnlib: a 4-3-1 network most of whose connections are missing."""
+    x = nn.tensor([given[f"s{i}"] for i in (1, 2, 3, 4)], dtype=nn.float64)
+    weight = np.zeros((3, 4))
+    for j, (_, terms, _) in UNITS.items():
+        for theta, s in terms:
+            weight[j - 1, int(s[1]) - 1] = given[theta]
+    bias = nn.tensor([given[bias] for _, _, bias in UNITS.values()], dtype=nn.float64)
+    z = nn.functional.linear(x, nn.tensor(weight), bias)
+    a = nn.functional.relu(z)
+    out = nn.tensor([[given[f"t{i}"] for i in (9, 10, 11)]], dtype=nn.float64)
+    total = nn.functional.linear(a, out, nn.tensor([given["t12"]], dtype=nn.float64))
+    products, last = nn.tensor(weight) * x, out * a
+    values: dict[str, float] = {}
+    for j, (_, terms, _) in UNITS.items():
+        values |= {f"p{theta[1:]}": products[j - 1, int(s[1]) - 1].item() for theta, s in terms}
+        values |= {f"z{j}": z[j - 1].item(), f"a{j}": a[j - 1].item()}
+    values |= {f"q{i}": last[0, i - 9].item() for i in (9, 10, 11)}
+    return values | {"price": total.item()}
+
+
+def _house_formula(id: str, g: Mapping[str, float], v: Mapping[str, float]) -> tuple[str, str, dict[float, str]]:
+    """Symbol, formula with the numbers in, and what known slips give."""
+    sub = id[1:].translate(SMALL)
+    if id[0] == "p" and id != "price":
+        theta, s = next(term for _, terms, _ in UNITS.values() for term in terms if term[0] == f"t{id[1:]}")
+        return f"θ{sub}{WORDS[s]}", f"{signed(g[theta])} · {signed(g[s])}", {}
+    if id[0] == "q":
+        j = int(id[1:]) - 8
+        return f"θ{sub}a{str(j).translate(SMALL)}", f"{signed(g[f't{id[1:]}'])} · {signed(v[f'a{j}'])}", {}
+    if id[0] == "a":
+        z = v[f"z{id[1]}"]
+        slips = {z: "the negative value was kept: ReLU(z) = max(0, z)", -z: "ReLU is not the absolute value"}
+        return f"a{sub}", f"ReLU({number(z)})", slips if z < 0 else {}
+    if id == "price":
+        bias, parts = "t12", [v[f"q{i}"] for i in (9, 10, 11)]
+        slips = {0.0: "there is no ReLU on the output: a price below 0 shows that the model is wrong"}
+        slips = slips if v[id] < 0 else {}
+    else:
+        _, terms, bias = UNITS[int(id[1])]
+        parts, slips = [v[f"p{theta[1:]}"] for theta, _ in terms], {}
+        if bias == "t5":
+            slips = {parts[0] + g["t5"] * g["s3"]: "θ₅ stands alone; x₃ does not multiply it"}
+    slips |= {v[id] - g[bias]: f"the bias {WORDS[bias]} = {number(g[bias])} is missing"}
+    return "ŷ" if id == "price" else f"z{sub}", " + ".join(signed(part) for part in [*parts, g[bias]]), slips
 
 
 def _known_slips(id: str, given: Mapping[str, float], v: Mapping[str, float]) -> dict[float, str]:
@@ -150,25 +226,31 @@ def _formula(id: str, g: Mapping[str, float], v: Mapping[str, float]) -> tuple[s
 
 
 ORDER = tuple(forward(START))
-LAST = len(ORDER)
+HOUSE_ORDER = tuple(price(HOUSE))
+LAST, HOUSE_LAST = len(ORDER), len(HOUSE_ORDER)
 
 
 def compute(settings: dict[str, Any]) -> Numbers:
     """All cells, which of them changed, and what to say to the answer given for the last one."""
-    given = {name: settings[name] for name in START}
-    values, before = forward(given), forward(START)
+    example = settings["example"]
+    start, run = GIVEN[example], forward if example == NOTES else price
+    given = {name: settings[name] for name in start}
+    values, before = run(given), run(start)
     cells = []
-    for id in ORDER:
-        symbol, formula = _formula(id, given, values)
-        slips = _known_slips(id, given, values)
+    for id in values:
+        if example == NOTES:
+            (symbol, formula), slips = _formula(id, given, values), _known_slips(id, given, values)
+        else:
+            symbol, formula, slips = _house_formula(id, given, values)
         cells.append(
             Cell(id, symbol, formula, values[id], abs(values[id] - before[id]) > 1e-12, slips)
         )
-    step = settings["step"]
+    step = min(settings["step"], len(cells))
     verdict = (
         judge(cells[step - 1], settings["answer"]) if step and settings["answer"].strip() else ""
     )
-    return Numbers(given, cells, step, settings["notes"], given == START, verdict)
+    notes = settings["notes"] and example == NOTES
+    return Numbers(example, given, cells, step, notes, given == start, verdict)
 
 
 def judge(cell: Cell, answer: str) -> str:
@@ -202,33 +284,40 @@ def _places() -> dict[str, tuple[int, int]]:
 
 
 PLACES = _places()
+LEDGER = ((86, "unit 1", "b1"), (206, "unit 2", "b2"), (326, "output", "c"))
+HOUSE_ROWS = [(82 + 96 * (j - 1), f"a{str(j).translate(SMALL)}, {UNITS[j][0]}", UNITS[j][2]) for j in UNITS]
+HOUSE_ROWS.append((370, "output: the price", "t12"))
+HOUSE_PLACES = {f"z{j}": (650, 82 + 96 * (j - 1)) for j in UNITS} | {f"a{j}": (850, 82 + 96 * (j - 1)) for j in UNITS}
+HOUSE_PLACES |= {f"p{t[1:]}": (246 + 136 * k, 82 + 96 * (j - 1)) for j in UNITS for k, (t, _) in enumerate(UNITS[j][1])}
+HOUSE_PLACES |= {f"q{9 + k}": (110 + 136 * k, 370) for k in range(3)} | {"price": (650, 370)}
 
 
 def draw(numbers: Numbers) -> Scene:
-    """Three lines of the ledger: both hidden units and the output."""
-    scene, g = Scene(W, H), numbers.given
+    """The lines of the ledger: the hidden units and the output."""
+    notes = numbers.example == NOTES
+    scene, g = Scene(W, H if notes else H + 10), numbers.given
     w, h = BOX
-    x_text = "x = (" + ", ".join(number(g[f"x{i}"]) for i in (1, 2, 3)) + ")"
+    places, rows, order = (PLACES, LEDGER, ORDER) if notes else (HOUSE_PLACES, HOUSE_ROWS, HOUSE_ORDER)
+    inputs = [name for name in g if name[0] in "xs"]
+    x_text = "x = (" + ", ".join(number(g[name]) for name in inputs) + ")"
     scene.text(8, 13, x_text, anchor="start", size=16, bold=True, color="green")
     for x, name in (
-        (382 - 136, "weight · value"),
+        (382 - (136 if notes else 68), "weight · value"),
         (382 + 132, "+ bias"),
         (650, "= z"),
-        (850, "σ(z)"),
+        (850, "σ(z)" if notes else "ReLU(z)"),
     ):
         scene.text(x, 13, name, color="faint", size=14)
-    for row, (y, name, bias) in enumerate(
-        ((86, "unit 1", "b1"), (206, "unit 2", "b2"), (326, "output", "c"))
-    ):
+    for y, name, bias in rows:
         scene.text(8, y - 42, name, anchor="start", bold=True, size=14)
-        ids = [id for id in ORDER if PLACES[id][1] == y]
+        ids = [id for id in order if places[id][1] == y]
         for left, right in zip(ids, ids[1:]):
-            end, start = PLACES[left][0] + w / 2, PLACES[right][0] - w / 2
+            end, start = places[left][0] + w / 2, places[right][0] - w / 2
             if start - end < 30:
                 scene.text((end + start) / 2, y, "+", size=16, color="faint")
             else:
                 scene.line((end + 2, y), (start - 4, y), color="faint", arrow=True)
-        changed = g[bias] != START[bias]
+        changed = g[bias] != GIVEN[numbers.example][bias]
         scene.box(
             514 - 26,
             y - 17,
@@ -238,8 +327,8 @@ def draw(numbers: Numbers) -> Scene:
             radius=4,
             width=1.2,
         )
-        scene.text(514, y, f"+ {signed(g[bias])}" if row < 3 else "", size=14)
-    for j in (1, 2):
+        scene.text(514, y, f"{'−' if g[bias] < 0 else '+'} {number(abs(g[bias]))}", size=14)
+    for j in (1, 2) if notes else ():
         if numbers.step > ORDER.index(f"h{j}"):
             x0, y0 = PLACES[f"h{j}"]
             x1, y1 = PLACES[f"q{j}"]
@@ -250,7 +339,7 @@ def draw(numbers: Numbers) -> Scene:
                 (x0, y0 + h / 2), *way, (x1, y1 - h / 2 - 3), color="faint", arrow=True, width=1
             )
     for n, cell in enumerate(numbers.cells):
-        x, y = PLACES[cell.id]
+        x, y = places[cell.id]
         shown, now = n < numbers.step, n == numbers.step - 1
         fill = (
             "glow"
@@ -266,9 +355,8 @@ def draw(numbers: Numbers) -> Scene:
         if not shown:
             scene.text(x, y, f"{cell.symbol} = ?", color="faint", size=15)
             continue
-        scene.text(
-            x, y - 19, cell.symbol + (" ● changed" if cell.changed else ""), size=12, color="faint"
-        )
+        mark = " ● changed" if cell.changed else " ○ off" if cell.id in numbers.off else ""
+        scene.text(x, y - 19, cell.symbol + mark, size=12, color="faint")
         long = len(cell.formula) > 16
         scene.text(
             x, y + 20, cell.formula if not long else "sum of the row", size=12.5, color="faint"
@@ -303,12 +391,16 @@ def say(numbers: Numbers) -> str:
         if numbers.notes and numbers.shipped and cell.id in SLIPS:
             printed, which, why = SLIPS[cell.id]
             parts.append(f"The notes print {printed} ({which}): {why}.")
-    moved = [name for name in START if numbers.given[name] != START[name]]
+    if numbers.step == numbers.last and numbers.off:
+        which = ", ".join(numbers.cell(id).symbol for id in numbers.off)
+        parts.append(f"Off: {which}. The parameters of a unit that is off change nothing.")
+    start = GIVEN[numbers.example]
+    moved = [name for name in start if numbers.given[name] != start[name]]
     if moved:
         names = ", ".join(f"{WORDS[n]} = {number(numbers.given[n])}" for n in moved)
         touched = ", ".join(numbers.cell(id).symbol for id in numbers.changed) or "none"
-        parts.append(f"With {names}, {len(numbers.changed)} of {LAST} cells change: {touched}.")
-    if numbers.step < LAST and numbers.step:
+        parts.append(f"With {names}, {len(numbers.changed)} of {numbers.last} cells change: {touched}.")
+    if numbers.step < numbers.last and numbers.step:
         following = numbers.cells[numbers.step]
         parts.append(f"Next: {following.symbol} = {following.formula} = ?")
     return " ".join(parts)
@@ -329,22 +421,26 @@ def tell(numbers: Numbers) -> str:
 
 
 class HiddenLayerLedger(Experiment):
-    """The 3-2-1 example, number by number.  Lesson 04.
+    """The 3-2-1 example and the housing network, number by number.  Lesson 04.
 
     >>> round(HiddenLayerLedger.measure().cell("y").value, 6)
     0.75008
+    >>> [round(HiddenLayerLedger.measure(example=house).cell("price").value, 4) for house in (HOUSING, OTHER)]
+    [3.5, -1.04]
     """
 
     title = "Hidden-layer ledger"
     controls = {
-        "step": Slider("cells shown", 0, 0, LAST),
+        "example": Choice("network", NOTES, EXAMPLES),
+        "step": Slider("cells shown", 0, 0, HOUSE_LAST),
         "answer": Entry("your value for the next cell", "", 320),
         "notes": Flag("show what the notes print", False),
-        **{name: Number(WORDS[name], value) for name, value in START.items()},
+        **{name: Number(WORDS[name], value) for name, value in (START | HOUSE).items()},
     }
     rows = (
-        ("answer", "next", "all", "step"), ("notes", "restore"), ("x1", "x2", "x3"), ("w11", "w12", "w13", "b1"),
-        ("w21", "w22", "w23", "b2"), ("v1", "v2", "c"),
+        ("example", "notes", "restore"), ("answer", "next", "all", "step"), ("x1", "x2", "x3"),
+        ("w11", "w12", "w13", "b1"), ("w21", "w22", "w23", "b2"), ("v1", "v2", "c"),
+        ("s1", "s2", "s3", "s4"), tuple(f"t{i}" for i in range(1, 9)), tuple(f"t{i}" for i in range(9, 13)),
     )  # fmt: skip
     still = {"step": LAST, "notes": True}
     least = 640
@@ -355,17 +451,29 @@ class HiddenLayerLedger(Experiment):
         "6",
         "Its product, then z₁, h₁, the product v₁h₁, z and y: the cells downstream. Unit 2 never hears of it, and "
         "backpropagation works because of that.",
-        before={"step": 0},
-        after={"step": LAST, "w12": 1.2},
+        before={"example": NOTES, "step": 0},
+        after={"example": NOTES, "step": LAST, "w12": 1.2},
     )
     challenge = Challenge(
         "Find a weight that you can change as much as you like while the output does not move at all.",
-        lambda n: bool(n.given != START and not n.cell("y").changed),
+        lambda n: not n.shipped and not n.cells[-1].changed,
         "A weight whose input is 0, or whose unit is multiplied by 0 afterwards, is out of the game: no change, and no "
         "gradient either.",
     )
     compute, draw = staticmethod(compute), staticmethod(draw)
     say, tell = staticmethod(say), staticmethod(tell)
+
+    @classmethod
+    def complete(cls, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """All settings; an example comes with its numbers."""
+        settings = dict(settings or {})
+        return super().complete({**GIVEN.get(str(settings.get("example")), {}), **settings})
+
+    def set(self, **settings: Any) -> None:
+        """Change settings; another example comes with its numbers."""
+        if settings.get("example") not in (None, self._settings["example"]):
+            settings = {**GIVEN.get(settings["example"], {}), **settings}
+        super().set(**settings)
 
     def __init__(self, **settings: Any) -> None:
         import ipywidgets as w
@@ -378,8 +486,8 @@ class HiddenLayerLedger(Experiment):
             "restore": w.Button(description="The course’s numbers", layout={"width": "auto"}),
         }
         self._buttons["next"].on_click(lambda _: self._show_next())
-        self._buttons["all"].on_click(lambda _: self.set(step=LAST, answer=""))
-        self._buttons["restore"].on_click(lambda _: self.set(answer="", **START))
+        self._buttons["all"].on_click(lambda _: self.set(step=self.numbers.last, answer=""))
+        self._buttons["restore"].on_click(lambda _: self.set(answer="", **GIVEN[self._settings["example"]]))
         super().__init__(**settings)
 
     def _part(self, name: str) -> Any:
@@ -387,7 +495,7 @@ class HiddenLayerLedger(Experiment):
 
     def answer(self, text: str = "") -> str:
         """Answer for the next cell (or nothing), show it, and return what is said."""
-        if self._settings["step"] < LAST:
+        if self._settings["step"] < self.numbers.last:
             self.set(step=self._settings["step"] + 1, answer=text)
         return self.numbers.verdict
 
@@ -399,14 +507,22 @@ class HiddenLayerLedger(Experiment):
     _answered = -1.0
 
     def moved(self, name: str) -> None:
-        """Enter in the answer's field, or leaving it, shows the next cell."""
-        if name == "answer" and self._settings["answer"].strip() and self._settings["step"] < LAST:
+        """Enter in the answer's field, or leaving it, shows the next cell; another example brings its numbers."""
+        if name == "example":
+            self._settings |= GIVEN[self._settings["example"]]
+        asked = name == "answer" and self._settings["answer"].strip()
+        if asked and self._settings["step"] < self.numbers.last:
             self._settings["step"] += 1
             self._answered = time.monotonic()
 
     def tune(self, numbers: Numbers) -> None:
         """The field names the cell it asks for and is empty again."""
-        done = numbers.step == LAST
+        done = numbers.step == numbers.last
+        self.widgets["step"].max = numbers.last
+        self._settings["step"] = min(self._settings["step"], numbers.last)
+        for name in START | HOUSE:
+            self.widgets[name].layout.display = None if name in numbers.given else "none"
+        self.widgets["notes"].layout.display = None if numbers.example == NOTES else "none"
         field = self.widgets["answer"]
         self._settings["answer"] = ""  # judged by now
         field.description = "all cells shown" if done else f"{numbers.cells[numbers.step].symbol} ="
