@@ -361,8 +361,9 @@ def _surface(scene: Scene, numbers: Numbers, part: Part, area: Any, mine: bool) 
         )
     if mine and numbers.cross:
         px, py = at(*numbers.cross)
-        scene.line((px - 14, py), (px + 14, py), width=3, id="cross")
-        scene.line((px, py - 14), (px, py + 14), width=3)
+        ends = max(px - 14, left), min(px + 14, left + width), max(py - 14, top), min(py + 14, top + height)
+        scene.line((ends[0], py), (ends[1], py), width=3, id="cross")
+        scene.line((px, ends[2]), (px, ends[3]), width=3)
     for tick in (-2, 0, 2):
         scene.text(at(tick, 0)[0], top + height + 13, number(tick), size=12, color="faint")
         scene.text(left - 5, at(0, tick)[1], number(tick), size=12, color="faint", anchor="end")
