@@ -93,13 +93,16 @@ class Exercise:
             return Verdict(self.id, {"": Part("wrong", "the probe was disturbed")})
         # Which parts there are is asked here, of the reference: an attempt must not add or drop one.
         asked = run(self.probe, self.reference or {}, cases)
-        parts = {}
+        parts: dict[str, Part] = {}
+        would: dict[str, Any] = {}  # what each mistake would have brought: found out once, when first asked for
         for name in asked[0]:
             got = [outcome.get(name, outcome.get("", {"error": "no answer"})) for outcome in outcomes]
-            parts[name] = self._part(name, got, [right[name] for right in asked], cases)
+            parts[name] = self._part(name, got, [right[name] for right in asked], cases, would)
         return Verdict(self.id, parts)
 
-    def _part(self, name: str, got: list[Any], right: list[Any], cases: Sequence[tuple[Any, ...]]) -> Part:
+    def _part(
+        self, name: str, got: list[Any], right: list[Any], cases: Sequence[tuple[Any, ...]], would: dict[str, Any]
+    ) -> Part:
         def at(case: tuple[Any, ...]) -> str:
             called = case and name and hasattr(self.probe, "source")  # a probe of its own may call it with something else
             return f"{name}({', '.join(map(show, case))}): " if called else f"{name}: " if name else ""
@@ -124,7 +127,7 @@ class Exercise:
                 break
         else:
             return Part("correct")
-        mistake = next((m for m in self.mistakes if m.key == found), None) or self._recognise(name, got, cases)
+        mistake = next((m for m in self.mistakes if m.key == found), None) or self._recognise(name, got, cases, would)
         if mistake is None:
             return Part("wrong", found)
         return Part("wrong", mistake.say if found == mistake.key else f"{found}\n{mistake.say}", mistake.key)
@@ -138,13 +141,16 @@ class Exercise:
         except Exception as error:  # an answer of another kind than the judge looks for
             return f"the answer has not the form that was asked for ({type(error).__name__}: {error}); got {show(answer)}"
 
-    def _recognise(self, name: str, got: list[Any], cases: Sequence[tuple[Any, ...]]) -> Mistake | None:
+    def _recognise(
+        self, name: str, got: list[Any], cases: Sequence[tuple[Any, ...]], would: dict[str, Any]
+    ) -> Mistake | None:
         """The first known mistake that would have done exactly this."""
         for mistake in self.mistakes:
             if mistake.names is None:
                 continue
-            would = run(self.probe, {**(self.reference or {}), **mistake.names}, cases)
-            if all(self._alike(w.get(name, w.get("")), g) for w, g in zip(would, got)):
+            if mistake.key not in would:
+                would[mistake.key] = run(self.probe, {**(self.reference or {}), **mistake.names}, cases)
+            if all(self._alike(w.get(name, w.get("")), g) for w, g in zip(would[mistake.key], got)):
                 return mistake
         return None
 
