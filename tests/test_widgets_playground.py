@@ -494,3 +494,25 @@ def test_moving_the_step_pauses():
     experiment.widgets["step"].value = 3
     assert not experiment.playing
     assert experiment.settings["step"] == 3
+
+
+def test_a_gesture_counts_while_another_thread_draws():
+    import threading
+
+    experiment = Playground()
+    experiment.set()
+    inside, done = threading.Event(), threading.Event()
+
+    def draws():
+        with experiment.silent():
+            inside.set()
+            done.wait(0.2)
+
+    thread = threading.Thread(target=draws)
+    thread.start()
+    inside.wait(4)
+    experiment.widgets["rate"].value = 1.0  # waits for the drawing, and is not lost
+    done.set()
+    thread.join()
+    assert experiment.settings["rate"] == 1.0
+    assert experiment.numbers.main.settings["rate"] == 1.0

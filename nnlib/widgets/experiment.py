@@ -292,7 +292,7 @@ class Experiment:
         self.revealed, self.met = self.prediction is None, False
         self.numbers: Any = None
         self.error: Exception | None = None
-        self._quiet = self._watched = False
+        self._watched, self._silencer = False, 0
         # JupyterLab may bring the events of two widgets in two threads at once; one after the other they count.
         self._lock = threading.RLock()
         self._ahead: asyncio.TimerHandle | None = None
@@ -406,7 +406,7 @@ class Experiment:
     # ------------------------------------------------------------ inside
 
     def _moved(self, name: str, value: Any) -> None:
-        if self._quiet:
+        if self.quiet:
             return
         start, before = time.perf_counter(), self._settings[name]
         with self._shown():
@@ -525,12 +525,18 @@ class Experiment:
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Widgets may be changed inside without counting as a learner's move."""
-        before, self._quiet = self._quiet, True
-        try:
-            yield
-        finally:
-            self._quiet = before
+        """Widgets may be changed inside, by this thread, without counting as a learner's move."""
+        with self._lock:
+            before, self._silencer = self._silencer, threading.get_ident()
+            try:
+                yield
+            finally:
+                self._silencer = before
+
+    @property
+    def quiet(self) -> bool:
+        """Whether this thread changes widgets itself; a learner's gesture may come in another at any time."""
+        return self._silencer == threading.get_ident()
 
     @contextmanager
     def _shown(self) -> Iterator[None]:

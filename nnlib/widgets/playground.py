@@ -703,7 +703,7 @@ class Playground(Experiment):
 
     def _do(self, act: Any, *values: Any) -> None:
         """What a learner's gesture does, unless the widget moved because the picture did."""
-        if not self._quiet:
+        if not self.quiet:
             with self._shown():
                 act(*values)
 
