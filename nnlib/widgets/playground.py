@@ -96,6 +96,7 @@ class Numbers:
     cross: tuple[float, float] | None = None  # of the keyboard
     chosen: tuple[int, int, int] | None = None  # layer, unit, source of the weight to edit
     narrow: bool = False
+    rescued: bool = False  # a run that broke has since come to a lower loss than before
 
 
 AXIS = np.linspace(-REACH, REACH, SIDE)
@@ -361,7 +362,12 @@ def _surface(scene: Scene, numbers: Numbers, part: Part, area: Any, mine: bool) 
         )
     if mine and numbers.cross:
         px, py = at(*numbers.cross)
-        ends = max(px - 14, left), min(px + 14, left + width), max(py - 14, top), min(py + 14, top + height)
+        ends = (
+            max(px - 14, left),
+            min(px + 14, left + width),
+            max(py - 14, top),
+            min(py + 14, top + height),
+        )
         scene.line((ends[0], py), (ends[1], py), width=3, id="cross")
         scene.line((px, ends[2]), (px, ends[3]), width=3)
     for tick in (-2, 0, 2):
@@ -637,9 +643,9 @@ class Playground(Experiment):
                "compare": "data=XOR; start=sure of ●; loss=squared error after σ"},
     )  # fmt: skip
     challenge = Challenge(
-        "Break it: train until the loss is no number any more. Then go back to its best step and rescue the run with "
-        "one change.",
-        lambda numbers: bool(numbers.main.broken),
+        "Break it: train until the loss is no number any more. Then go back to its best step and, with one "
+        "change, train on to a lower loss than it ever had.",
+        lambda numbers: numbers.rescued,
         "The slope of a squared error grows with the error, so a step too long makes the next one longer. The slopes "
         "of cross entropy and hinge never exceed 1, which makes them much harder to break.",
     )
@@ -662,6 +668,7 @@ class Playground(Experiment):
         self._painted = threading.Event()
         self._before: dict[str, Any] = {}
         self._sizes: list[int] = []
+        self._to_beat = -math.inf  # the lowest loss of a run that broke
         self._shown_weight = 0.0
         self._extra = {
             "play": button("▶ Play", "train on, picture by picture", self.toggle, "88px"),
@@ -927,6 +934,7 @@ class Playground(Experiment):
         if self.revealed:
             numbers.cross = self._cross
             numbers.chosen = self._place(numbers.main.sizes)
+            numbers.rescued = numbers.main.train[-1] < self._to_beat
 
     def _place(self, sizes: list[int]) -> tuple[int, int, int]:
         """The weight to edit: the chosen one, or the first of a network without it."""
@@ -950,6 +958,8 @@ class Playground(Experiment):
                 round(min(max(value, -8.0), 8.0), 1) if math.isfinite(value) else 0.0
             )
             extra["value"].value = self._shown_weight
+        if part.broken:
+            self._to_beat = part.train[part.best]
         self._before = dict(self._settings)
         extra["back"].layout.display = None if part.broken else "none"
         extra["back"].description = f"Back to step {part.best}"
