@@ -165,13 +165,13 @@ BROKEN = {
     "killed": Case(answer("import os; os.kill(os.getpid(), 9)"), NOT_35, "stopped", reason="SIGKILL"),
     "kills-all": Case(answer("def best_line(x, y):\n    import os; os.kill(-1, 9)"), NOT_35, "stopped"),
     "segfault": Case(answer("import ctypes; ctypes.string_at(0)"), NOT_35, "stopped", reason="SIGSEGV"),
-    "memory": Case(answer("a = []\nwhile True: a.append(bytearray(10**8))"), NOT_35, "error", reason="MemoryError"),
+    "memory": Case(answer("a = []\nwhile True: a.append(bytearray(10**8))"), NOT_35, "*"),
     "fork-bomb": Case(answer("import os\nwhile True: os.fork()"), NOT_35, "error"),
     "forks-and-stays": Case(answer(RIGHT + "\nimport os, time\nfor _ in range(20):\n    if os.fork() == 0:\n        while True: time.sleep(1)")),
     "output": Case(answer("import os\nfor _ in range(3000): os.write(1, b'x' * 10**6)" + RIGHT)),
     "output-everywhere": Case(answer(
         "import os\nwhile True:\n    for fd in range(20):\n        try: os.write(fd, b'x' * 65536)\n        except OSError: pass"),
-        NOT_35, "stopped", reason="X35-answer: over the output limit"),
+        NOT_35, "stopped", reason="X35-answer: over the"),
     "fills-its-folder": Case(answer("open('big', 'wb').write(bytes(10**8))\n" + RIGHT), NOT_35, "error"),
     "surrogates": Case(answer("x = '\ud800'"), NOT_35),
     "null-bytes": Case(answer("x = 1\x00"), NOT_35, "error"),
@@ -236,8 +236,8 @@ while "MARK" not in frame.f_globals:
 runner = frame.f_globals
 good = '{"map": [["best_line", {"map": [["value", true]]}], ["", {"map": [["value", true]]}]]}'
 for text in ("[]", "true", '{"state": "correct"}', f"[{good}, {good}, {good}]", '[' * 10000, '{"array": ["O", [1], ""]}'):
-    runner["send"](answer="X35", outcomes=text, state="correct", points=100, share=5)
-runner["send"](answer="X99", outcomes="[]")
+    runner["send"]("answer", "X35", text)
+runner["send"]("answer", "X99", "[]")
 """
 EQUAL = """
 class Equal:
@@ -280,15 +280,15 @@ CHEATS = {
     "infinite": Case(answer("def best_line(x, y): return np.inf, np.inf"), NOT_35),
     "shadowing-files": Case(several(before(
         "for name in ('numpy', 'nnlib', 'json', 'sitecustomize'):\n    open(name + '.py', 'w').write('isclose = lambda *a: True')")), NOT_35),
-    "ipython-hooks": Case(before("get_ipython().events.register('pre_run_cell', print)"), NOT_35, "error", reason="NameError"),
+    "ipython-hooks": Case(before("get_ipython().events.register('pre_run_cell', lambda info: 1 / 0)"), NOT_35),
     "frames-and-collector": Case(answer(FIND_A_RIGHT_ONE), NOT_35, "*"),
     "imports-the-reference": Case(before("from nnlib.course.exercises.lesson_02 import best_line"), NOT_35, "error", reason="ModuleNotFoundError"),
     "imports-the-grader": Case(before("import nnlib.course.judge"), NOT_35, "error", reason="ModuleNotFoundError"),
     "forged-records": Case(before(FORGE), NOT_35),
-    "forged-end": Case(before(FORGE + "runner['send'](done=True)"), (2, 0, 0)),
+    "forged-end": Case(before(FORGE + "runner['send']('done')"), (2, 0, 0)),
     "forged-later": Case(before(
-        FORGE.replace('runner["send"](answer', 'import threading\nthreading.Timer(0.01, lambda: None).start()\nrunner["send"](answer')), NOT_35),
-    "patched-runner": Case(before(FORGE.split("good =")[0] + "runner['send'] = lambda **record: None"), NOT_35, "*"),
+        FORGE.replace('    runner["send"](', '    import threading\n    threading.Timer(0.01, runner["send"], args=(').replace("text)", "text)).start()")), NOT_35),
+    "patched-runner": Case(before(FORGE.split("good =")[0] + "runner['send'] = lambda *record: None"), NOT_35, "*"),
     "parts-dropped": Case(several(put("x38-answer", COST), before(FORGE.split("good =")[0] + (
         "real = runner['probe_module'].dumps\n"
         "runner['probe_module'].dumps = lambda data: real([{k: v for k, v in one.items() if k != 'equal_steps'} for one in data])"))), (2, 0, 1)),

@@ -32,7 +32,8 @@ from tests.classroom import (
 )
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
-SLOW = ["--cell-timeout", "1", "--no-gradebook"]
+ODD = ["caf\udce9", "x" * 240, 'Zoë Ünal, "x"\n=1+1']  # names of folders: not UTF-8, long, hard on a table
+SLOW = ["--cell-timeout", "2", "--no-gradebook"]
 
 
 def run(course: Path, *options: str) -> dict[str, dict[str, str]]:
@@ -50,16 +51,12 @@ def run(course: Path, *options: str) -> dict[str, dict[str, str]]:
     assert grade.main(words) == 0
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert all(
-        list(row) == ["student_id", "score", "max_score", "status", "reason"] for row in rows
-    )
+    assert all(list(row) == ["student_id", "score", "max_score", "status", "reason"] for row in rows)
     return {row["student_id"]: row for row in rows}
 
 
 def result(course: Path, student: str) -> dict[str, Any]:
-    return json.loads(
-        (course / grade.HIDDEN / NAME / f"{student}.json").read_text(encoding="utf-8")
-    )
+    return json.loads((course / grade.HIDDEN / NAME / f"{student}.json").read_text(encoding="utf-8"))
 
 
 def classroom(course: Path, cases: dict[str, Case]) -> Path:
@@ -74,12 +71,15 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, di
     """All of them, graded in one run by two processes."""
     course = classroom(tmp_path_factory.mktemp("course"), SUBMISSIONS)
     (course / "submitted" / "linked").symlink_to(course / "submitted" / "everything")
+    for name in ODD:
+        shutil.copytree(course / "submitted" / "everything", course / "submitted" / name)
     return course, run(course, *SLOW, "--jobs", "2")
 
 
 def test_everybody_has_a_row(graded: tuple[Path, dict[str, dict[str, str]]]) -> None:
     _, rows = graded
-    assert set(rows) == {*SUBMISSIONS, "linked"}
+    assert set(rows) == {*SUBMISSIONS, "linked", "caf?", *ODD[1:]}
+    assert rows["caf?"]["status"] == "refused" and all(rows[name]["score"] == "6" for name in ODD[1:])
     assert {row["max_score"] for row in rows.values()} == {"8"}
     assert rows["linked"]["status"] == "refused"
     assert (len(HONEST), len(BROKEN), len(EDITED), len(RAW), len(CHEATS)) == (9, 21, 12, 11, 21)
@@ -90,9 +90,7 @@ def test_what_it_earns(graded: tuple[Path, dict[str, dict[str, str]]], student: 
     course, rows = graded
     case, row = SUBMISSIONS[student], rows[student]
     if not case.raw:
-        points = {
-            id: judged["points"] for id, judged in result(course, student)["exercises"].items()
-        }
+        points = {id: judged["points"] for id, judged in result(course, student)["exercises"].items()}
         assert points == earned(case), row
     assert float(row["score"]) == sum(earned(case).values())
     assert case.status in (row["status"], "*"), row
@@ -146,9 +144,7 @@ def same_class(once: tuple[Path, str, dict[str, Any]], course: Path) -> Path:
     return course
 
 
-def test_the_number_of_jobs_changes_nothing(
-    once: tuple[Path, str, dict[str, Any]], tmp_path: Path
-) -> None:
+def test_the_number_of_jobs_changes_nothing(once: tuple[Path, str, dict[str, Any]], tmp_path: Path) -> None:
     course = same_class(once, tmp_path)
     run(course, *SLOW, "--jobs", "3")
     assert (course / "marks.csv").read_text() == once[1]
@@ -201,9 +197,7 @@ def test_a_worker_with_another_nnlib_is_refused(tmp_path: Path) -> None:
 def counting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     done: list[str] = []
     safely = grade._safely
-    monkeypatch.setattr(
-        grade, "_safely", lambda task, box: done.append(task.student) or safely(task, box)
-    )
+    monkeypatch.setattr(grade, "_safely", lambda task, box: done.append(task.student) or safely(task, box))
     return done
 
 
@@ -235,9 +229,7 @@ def test_a_stopped_run_goes_on_and_only_what_changed_is_graded_again(
     assert done == ["ada", "bob"] and not (course / "marks.csv").exists()
     assert len(run(course, *SLOW, "--jobs", "1")) == 3 and done == ["ada", "bob", "cy"]
     hand_in(course / "submitted", "bob", HONEST["nothing"])
-    assert run(course, *SLOW, "--jobs", "1")["bob"]["score"] == "0" and done[3:] == [
-        "bob"
-    ]
+    assert run(course, *SLOW, "--jobs", "1")["bob"]["score"] == "0" and done[3:] == ["bob"]
     run(course, *SLOW, "--jobs", "1", "--student", "cy")
     run(course, *SLOW, "--jobs", "1")
     assert done[4:] == ["cy"]

@@ -31,9 +31,7 @@ from tests.classroom import (
 )
 from tests.test_grade import classroom, run
 
-needs_sandbox = pytest.mark.skipif(
-    shutil.which("bwrap") is None, reason="bubblewrap is not installed"
-)
+needs_sandbox = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 QUICK = ["--cell-timeout", "2", "--jobs", "1"]
 SCRIPT = "<script>alert('mine')</script>"
 CLASS = {
@@ -55,9 +53,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("bwrap") is None:
         pytest.skip("bubblewrap is not installed")
     course = classroom(tmp_path_factory.mktemp("course"), CLASS)
-    (course / "class.csv").write_text(
-        "id,first_name,last_name,email\nada,Ada,Lovelace,\nbob,Bob,,\ndee,Dee,,\n"
-    )
+    (course / "class.csv").write_text("id,first_name,last_name,email\nada,Ada,Lovelace,\nbob,Bob,,\ndee,Dee,,\n")
     run(course, *QUICK, "--roster", str(course / "class.csv"))
     return course
 
@@ -94,9 +90,7 @@ def test_the_gradebook_says_what_the_table_says(course: Path) -> None:
         "M02": open_,
         "score": 4,
     }
-    assert marks(course, "bob") == dict.fromkeys(("X34", "X35", "X38", "M02"), (0, None, False)) | {
-        "score": 0
-    }
+    assert marks(course, "bob") == dict.fromkeys(("X34", "X35", "X38", "M02"), (0, None, False)) | {"score": 0}
     rows = run(course, *QUICK, "--roster", str(course / "class.csv"))
     assert [(s, r["score"], r["max_score"], r["status"]) for s, r in rows.items()] == [
         ("ada", "4", "8", "ok"), ("bob", "0", "8", "ok"), ("cy", "4", "8", "error"), ("dee", "0", "8", "missing"),
@@ -108,29 +102,21 @@ def test_marks_given_by_hand_count_and_stay(course: Path) -> None:
     mark(course, "cy", 1.5)
     assert run(course, *QUICK)["cy"]["score"] == "5.5"
     assert marks(course, "cy")["M02"] == (None, 1.5, False)
-    assert (
-        run(course, *QUICK, "--student", "cy")["cy"]["score"] == "5.5"
-    )  # graded again: the mark stays,
+    assert run(course, *QUICK, "--student", "cy")["cy"]["score"] == "5.5"  # graded again: the mark stays,
     assert marks(course, "cy")["M02"] == (None, 1.5, True)  # and asks to be looked at
     page = (course / "feedback" / "cy" / NAME / f"{NAME}.html").read_text()
-    assert (
-        "5.5 of 8 points" in page and "well &lt;argued&gt;" in page and "ZeroDivisionError" in page
-    )
+    assert "5.5 of 8 points" in page and "well &lt;argued&gt;" in page and "ZeroDivisionError" in page
 
 
 def test_the_page_needs_no_network_and_runs_nothing(course: Path) -> None:
     for student in ("ada", "bob", "cy"):
         page = (course / "feedback" / student / NAME / f"{NAME}.html").read_text()
-        assert not re.findall(
-            r"(?:src|href)\s*=|url\(|@import|<script|http", page.replace("http-equiv", "")
-        )
+        assert not re.findall(r"(?:src|href)\s*=|url\(|@import|<script|http", page.replace("http-equiv", ""))
         assert "default-src 'none'" in page
     page = (course / "feedback" / "ada" / NAME / f"{NAME}.html").read_text()
     assert "X34: correct, 2 of 2 points" in page and "X35: not right, 0 of 2 points" in page
     assert "&lt;script&gt;" in page
-    assert (
-        "x.mean() * y.mean()" not in page
-    )  # of the solution of X35, which ada has answered otherwise
+    assert "x.mean() * y.mean()" not in page  # of the solution of X35, which ada has answered otherwise
     assert not (course / "feedback" / "dee").exists()
 
 
@@ -141,9 +127,7 @@ def test_the_marked_notebook_has_the_assignments_metadata(course: Path) -> None:
         nbformat.validate(nbformat.read(path, as_version=4))
     cells = {
         cell["id"]: cell
-        for cell in json.loads((course / "autograded/ada" / NAME / f"{NAME}.ipynb").read_text())[
-            "cells"
-        ]
+        for cell in json.loads((course / "autograded/ada" / NAME / f"{NAME}.ipynb").read_text())["cells"]
     }
     assert cells["x34-check"]["outputs"][0]["text"] == ["X34: correct, 2 of 2 points\n"]
     assert cells["x34-check"]["metadata"]["nbgrader"]["points"] == 2
@@ -236,9 +220,7 @@ def test_a_name_that_no_folder_should_have(book: Path, student: str) -> None:
         submit.pack(book / "work/exercises" / NAME / f"{NAME}.ipynb", student)
 
 
-def test_packing_what_was_never_opened(
-    book: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_packing_what_was_never_opened(book: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setattr(submit, "checkout", lambda: book)
     shutil.rmtree(book / "work")
     assert submit.main(["90", "--student", "ada"]) == 1
@@ -251,9 +233,7 @@ def test_the_class_gets_no_solution_and_no_test(tmp_path: Path) -> None:
     target = release.bundle(ROOT, tmp_path / "class")
     files = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
     assert not [
-        name
-        for name in files
-        if name.startswith(("solutions/", "tests/", "work/", ".")) or "__pycache__" in name
+        name for name in files if name.startswith(("solutions/", "tests/", "work/", ".")) or "__pycache__" in name
     ]
     assert {
         "start.py",
@@ -262,18 +242,12 @@ def test_the_class_gets_no_solution_and_no_test(tmp_path: Path) -> None:
         "notebooks/00-one-page.ipynb",
         "exercises/02-a-line/02-a-line.ipynb",
     } <= files
-    assert not [
-        name
-        for name in files
-        if name.endswith(".ipynb") and "BEGIN SOLUTION" in (target / name).read_text()
-    ]
+    assert not [name for name in files if name.endswith(".ipynb") and "BEGIN SOLUTION" in (target / name).read_text()]
     done = subprocess.run(
         [sys.executable, "-m", "nnlib.course.work", "open", "exercises/02-a-line/02-a-line.ipynb"],
         cwd=target, capture_output=True, text=True, timeout=60, env={"PYTHONPATH": str(target)},
     )  # fmt: skip
-    assert done.stdout.strip() == str(target / "work/exercises/02-a-line/02-a-line.ipynb"), (
-        done.stderr
-    )
+    assert done.stdout.strip() == str(target / "work/exercises/02-a-line/02-a-line.ipynb"), done.stderr
     with pytest.raises(CourseError, match="not empty"):
         release.bundle(ROOT, target)
     with pytest.raises(CourseError, match="in the workbook itself"):
@@ -305,12 +279,7 @@ def test_refusals(tmp_path: Path, capsys: Any, words: list[str], said: str) -> N
         "ROSTER": tmp_path / "roster.csv",
     }
     words = [str(places.get(word, word)) for word in words]
-    assert (
-        grade.main(
-            [*words, "--csv", str(tmp_path / "m.csv"), "--solutions", str(tmp_path / "solutions")]
-        )
-        == 1
-    )
+    assert grade.main([*words, "--csv", str(tmp_path / "m.csv"), "--solutions", str(tmp_path / "solutions")]) == 1
     assert re.search(said, capsys.readouterr().err)
     assert not (tmp_path / "m.csv").exists()
 
@@ -331,9 +300,7 @@ def test_without_a_sandbox_nothing_runs_unless_told_to_trust(
     assert grade.main([*words, *QUICK, "--no-gradebook"]) == 1
     assert "no sandbox can be had here" in capsys.readouterr().err
     assert not (tmp_path / ".grading" / NAME / "ada.json").exists()
-    assert [
-        row["score"] for row in run(tmp_path, *QUICK, "--no-gradebook", "--trust").values()
-    ] == ["6", "0"]
+    assert [row["score"] for row in run(tmp_path, *QUICK, "--no-gradebook", "--trust").values()] == ["6", "0"]
 
 
 def test_solutions_that_nothing_judges_are_refused(tmp_path: Path) -> None:
@@ -350,12 +317,8 @@ def test_solutions_that_nothing_judges_are_refused(tmp_path: Path) -> None:
 
 
 @needs_sandbox
-@pytest.mark.parametrize(
-    "solution", sorted((ROOT / "solutions").glob("*/*.ipynb")), ids=lambda path: path.stem
-)
-def test_every_solution_earns_every_point_and_what_is_given_none(
-    solution: Path, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("solution", sorted((ROOT / "solutions").glob("*/*.ipynb")), ids=lambda path: path.stem)
+def test_every_solution_earns_every_point_and_what_is_given_none(solution: Path, tmp_path: Path) -> None:
     """The whole way for each assignment of the course: its solution handed in, and its unsolved exercise."""
     (tmp_path / "solutions").symlink_to(ROOT / "solutions")
     for student, notebook in (
@@ -375,17 +338,8 @@ def test_every_solution_earns_every_point_and_what_is_given_none(
     ]
     assert grade.main([*words, "--no-gradebook", "--jobs", "1"]) == 0
     results = {
-        s: json.loads((tmp_path / ".grading" / solution.stem / f"{s}.json").read_text())
-        for s in ("all", "none")
+        s: json.loads((tmp_path / ".grading" / solution.stem / f"{s}.json").read_text()) for s in ("all", "none")
     }
-    assert {
-        id: judged["share"]
-        for id, judged in results["all"]["exercises"].items()
-        if judged["share"] < 1
-    } == {}
-    assert {
-        id: judged["share"]
-        for id, judged in results["none"]["exercises"].items()
-        if judged["share"] > 0
-    } == {}
+    assert {id: judged["share"] for id, judged in results["all"]["exercises"].items() if judged["share"] < 1} == {}
+    assert {id: judged["share"] for id, judged in results["none"]["exercises"].items() if judged["share"] > 0} == {}
     assert results["all"]["status"] == "ok", results["all"]["reason"]

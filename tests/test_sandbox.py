@@ -21,9 +21,7 @@ from nnlib.course.sandbox import DENIED, Broken, Limits, Sandbox, resident, secc
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMITS = Limits(cell=1, wall=30, memory=1 << 30, disk=8 << 20, output=1 << 20, processes=16)
-needs_bwrap = pytest.mark.skipif(
-    shutil.which("bwrap") is None, reason="bubblewrap is not installed"
-)
+needs_bwrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
 
 FORKS = """
@@ -162,9 +160,7 @@ def test_it_sees_neither_the_course_nor_the_home_nor_the_environment(
         "/run",
     ):
         inside = attempt(box, f"os.listdir({str(path)!r})")
-        if (
-            str(path) not in sys.base_prefix
-        ):  # the interpreter may lie in a home: nothing else of it is there
+        if str(path) not in sys.base_prefix:  # the interpreter may lie in a home: nothing else of it is there
             assert inside in ("FileNotFoundError", "NotADirectoryError", "PermissionError"), path
 
 
@@ -176,33 +172,24 @@ def test_the_view_holds_nothing_that_judges(box: Sandbox) -> None:
     assert "nnlib/conv.py" in names and "runner.py" in names
 
 
-def test_an_installed_nnlib_is_hidden(
-    box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_installed_nnlib_is_hidden(box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o755)
     site = tmp_path / "site-packages"
     (site / "nnlib" / "course").mkdir(parents=True)
     (site / "nnlib" / "course" / "answers.py").write_text("canary = 1")
     (site / "other.py").write_text("here = 1")
     monkeypatch.setattr(sys, "path", [str(site)])
-    assert (
-        tell(box, "import os; print(os.path.exists('/site0/other.py'), os.listdir('/site0/nnlib'))")
-        == "True []\n"
-    )
+    assert tell(box, "import os; print(os.path.exists('/site0/other.py'), os.listdir('/site0/nnlib'))") == "True []\n"
 
 
 def test_there_is_no_network(box: Sandbox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert (
-            attempt(box, f"socket.create_connection(('127.0.0.1', {port}), 2)") == "PermissionError"
-        )
+        assert attempt(box, f"socket.create_connection(('127.0.0.1', {port}), 2)") == "PermissionError"
         socket.create_connection(("127.0.0.1", port), 2).close()  # from here it can be reached
 
 
-def test_without_the_filter_there_is_no_network_either(
-    box: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_filter_there_is_no_network_either(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnlib.course.sandbox.seccomp", lambda: None)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -289,9 +276,7 @@ def test_a_child_that_reads_nothing_does_not_hold_us(box: Sandbox) -> None:
 
 def test_many_at_once(box: Sandbox) -> None:
     said: list[str] = []
-    threads = [
-        threading.Thread(target=lambda n=n: said.append(tell(box, f"print({n})"))) for n in range(4)
-    ]
+    threads = [threading.Thread(target=lambda n=n: said.append(tell(box, f"print({n})"))) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -304,9 +289,7 @@ def test_many_at_once(box: Sandbox) -> None:
 
 def test_without_bubblewrap_it_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(
-        CourseError, match=r"bwrap is not installed.*apt install bubblewrap.*--trust"
-    ):
+    with pytest.raises(CourseError, match=r"bwrap is not installed.*apt install bubblewrap.*--trust"):
         Sandbox.find()
     with Sandbox.find(trust=True) as sandbox:
         assert sandbox.way == "trust"
@@ -314,9 +297,7 @@ def test_without_bubblewrap_it_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_bwrap
-def test_a_bubblewrap_that_does_not_run_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bubblewrap_that_does_not_run_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = tmp_path / "bwrap"
     fake.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
     fake.chmod(0o755)
@@ -328,25 +309,19 @@ def test_a_bubblewrap_that_does_not_run_is_found_out(
 @needs_bwrap
 def test_a_sandbox_with_a_hole_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     words = Sandbox._bubblewrap
-    monkeypatch.setattr(
-        Sandbox, "_bubblewrap", lambda self: words(self)[:-2]
-    )  # without --remount-ro /
+    monkeypatch.setattr(Sandbox, "_bubblewrap", lambda self: words(self)[:-2])  # without --remount-ro /
     with Sandbox("user", LIMITS) as sandbox:
         if "can be written to" not in (problem := sandbox.problem()):
             pytest.skip(problem)
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become an ordinary user"
-)
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become an ordinary user")
 @needs_bwrap
 def test_an_ordinary_user_gets_one_too() -> None:
     """As nobody: a user namespace, and a limit on processes that binds."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        shutil.copytree(
-            ROOT / "nnlib", folder / "nnlib", ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(ROOT / "nnlib", folder / "nnlib", ignore=shutil.ignore_patterns("__pycache__"))
         for path in [folder, *folder.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)
         folder.chmod(0o777)

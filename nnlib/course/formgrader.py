@@ -33,15 +33,11 @@ def install() -> None:
     def generate_feedback(
         self: Any, assignment_id: str, student_id: str | None = None, force: bool = True
     ) -> dict[str, Any]:
-        return _grade(
-            Path(self.coursedir.root), assignment_id
-        )  # nothing new is graded; the pages are written anew
+        return _grade(Path(self.coursedir.root), assignment_id)  # nothing new is graded; the pages are written anew
 
     def start(self: Any) -> None:
         one = self.coursedir.student_id
-        result = _grade(
-            Path(self.coursedir.root), self.coursedir.assignment_id, one if one != "*" else None
-        )
+        result = _grade(Path(self.coursedir.root), self.coursedir.assignment_id, one if one != "*" else None)
         print(result["log"], end="")
         if not result["success"]:
             sys.exit(1)
@@ -76,9 +72,7 @@ def _grade(course: Path, assignment: str, student: str | None = None) -> dict[st
         "--course",
         str(course),
     ]
-    command += ["--csv", str(course / f"{assignment}.csv")] + (
-        ["--student", student] if student else []
-    )
+    command += ["--csv", str(course / f"{assignment}.csv")] + (["--student", student] if student else [])
     paths = [
         str(Path(__file__).resolve().parents[2]),
         *filter(None, [os.environ.get("PYTHONPATH")]),
@@ -114,18 +108,14 @@ def command(course: Path, browser: bool = True) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m nnlib.course.formgrader", description="Mark by hand."
-    )
+    parser = argparse.ArgumentParser(prog="python -m nnlib.course.formgrader", description="Mark by hand.")
     parser.add_argument("course", type=Path, help="the folder of gradebook.db")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     options = parser.parse_args(arguments)
     course = options.course.resolve()
     try:
         if not (course / "nbgrader_config.py").is_file():
-            raise CourseError(
-                f"{course} is no course yet: grade an assignment first (python -m nnlib.course.grade)."
-            )
+            raise CourseError(f"{course} is no course yet: grade an assignment first (python -m nnlib.course.grade).")
     except CourseError as error:
         print(f"formgrader: {error}", file=sys.stderr)
         return 1

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import hashlib
 import io
 import json
 import multiprocessing
@@ -42,11 +43,7 @@ HIDDEN = ".grading"  # in the course's folder: the secret and the results so far
 
 def students(submitted: Path, roster: Iterable[dict[str, str]] = ()) -> list[str]:
     """Who submitted, and who is on the roster; in order."""
-    folders = (
-        p.name
-        for p in submitted.iterdir()
-        if not p.name.startswith(".") and (p.is_dir() or p.is_symlink())
-    )
+    folders = (p.name for p in submitted.iterdir() if not p.name.startswith(".") and (p.is_dir() or p.is_symlink()))
     return sorted({*folders, *(row["id"] for row in roster)})
 
 
@@ -62,8 +59,7 @@ def read_roster(path: Path) -> list[dict[str, str]]:
         raise CourseError(f"the roster {path} cannot be read: {error}.") from None
     wanted = ("first_name", "last_name", "email")
     people = [
-        {"id": row.get("id") or row.get("student_id") or "", **{k: row.get(k, "") for k in wanted}}
-        for row in rows
+        {"id": row.get("id") or row.get("student_id") or "", **{k: row.get(k, "") for k in wanted}} for row in rows
     ]
     if not people or not all(person["id"] for person in people):
         raise CourseError(
@@ -116,16 +112,12 @@ def results(
                         again.append(futures[future])
             finally:
                 pool.shutdown(cancel_futures=True)
-        for (
-            task
-        ) in again:  # a worker was killed, by the system perhaps: each by itself, to see which
+        for task in again:  # a worker was killed, by the system perhaps: each by itself, to see which
             try:
                 with ProcessPoolExecutor(1, mp_context=context) as pool:
                     yield pool.submit(_safely, task, sandbox).result()
             except BrokenProcessPool:
-                yield _failed(
-                    task, "a grading process was killed; is there enough memory? Grade again."
-                )
+                yield _failed(task, "a grading process was killed; is there enough memory? Grade again.")
 
 
 def _safely(task: judge.Task, sandbox: Sandbox) -> dict[str, Any]:
@@ -142,9 +134,7 @@ def _failed(task: judge.Task, why: str) -> dict[str, Any]:
 def remotely(task: judge.Task, limits: dict[str, Any], trust: bool, version: str) -> dict[str, Any]:
     """What a worker of a cluster runs."""
     if judge.sources() != version:
-        raise CourseError(
-            "a worker has another version of nnlib; install the same on all machines."
-        )
+        raise CourseError("a worker has another version of nnlib; install the same on all machines.")
     return _safely(task, _own_sandbox(tuple(sorted(limits.items())), trust))
 
 
@@ -158,16 +148,12 @@ def _own_sandbox(limits: tuple[tuple[str, Any], ...], trust: bool) -> Sandbox:
         return _SANDBOXES[limits, trust]
 
 
-def _on_cluster(
-    tasks: Sequence[judge.Task], scheduler: str, limits: Limits, trust: bool
-) -> Iterator[dict[str, Any]]:
+def _on_cluster(tasks: Sequence[judge.Task], scheduler: str, limits: Limits, trust: bool) -> Iterator[dict[str, Any]]:
     try:
         from distributed import Client
         from distributed import as_completed as completed
     except ImportError:
-        raise CourseError(
-            '--scheduler needs Dask: python -m pip install "nnlib[cluster]".'
-        ) from None
+        raise CourseError('--scheduler needs Dask: python -m pip install "nnlib[cluster]".') from None
     with Client(scheduler) as client:
         version, given = judge.sources(), asdict(limits)
         futures = {
@@ -186,19 +172,21 @@ def _on_cluster(
             error = future.exception()
             if isinstance(error, CourseError):
                 raise error
-            yield (
-                _failed(futures[future], f"the cluster: {error}; grade again")
-                if error
-                else future.result()
-            )
+            yield (_failed(futures[future], f"the cluster: {error}; grade again") if error else future.result())
 
 
 # ---------------------------------------------------------------- the command
 
 
-def _kept(place: Path, student: str) -> dict[str, Any]:
+def _file(place: Path, student: str) -> Path:
+    """Where a student's result is kept; a folder's name may be too long for a file's."""
+    short = len(os.fsencode(student)) < 200
+    return place / f"{student if short else hashlib.sha256(os.fsencode(student)).hexdigest()}.json"
+
+
+def _kept(path: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError):
-        kept = json.loads((place / f"{student}.json").read_text(encoding="utf-8"))
+        kept = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(kept, dict):
             return kept
     return {}
@@ -210,9 +198,7 @@ def grade_class(options: argparse.Namespace) -> list[dict[str, Any]]:
 
     submitted = options.submitted.resolve()
     if not submitted.is_dir():
-        raise CourseError(
-            f"there is no folder {submitted}; it should hold STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb."
-        )
+        raise CourseError(f"there is no folder {submitted}; it should hold STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb.")
     course = (options.course or submitted.parent).resolve()
     assignment = load(options.assignment, options.solutions or checkout() / "solutions")
     roster = read_roster(options.roster) if options.roster else []
@@ -223,9 +209,7 @@ def grade_class(options: argparse.Namespace) -> list[dict[str, Any]]:
             f"nobody in {submitted} is called {', '.join(unknown)}; there are: {', '.join(everybody) or 'none'}."
         )
     if not everybody:
-        raise CourseError(
-            f"{submitted} is empty; it should hold STUDENT/{assignment.name}/{assignment.name}.ipynb."
-        )
+        raise CourseError(f"{submitted} is empty; it should hold STUDENT/{assignment.name}/{assignment.name}.ipynb.")
     cases = judge.cases_for(assignment, secret(course))
     place = course / HIDDEN / assignment.name
     place.mkdir(parents=True, exist_ok=True)
@@ -237,7 +221,7 @@ def grade_class(options: argparse.Namespace) -> list[dict[str, Any]]:
         except Refused as error:
             done[student] = judge.refused(assignment, student, error)
             continue
-        kept = _kept(place, student)
+        kept = _kept(_file(place, student))
         asked = student in options.student if options.student else options.fresh
         if (
             kept
@@ -251,20 +235,11 @@ def grade_class(options: argparse.Namespace) -> list[dict[str, Any]]:
     if tasks:
         limits = Limits(cell=options.cell_timeout, wall=12 * options.cell_timeout)
         with contextlib.ExitStack() as stack:
-            here = (
-                None
-                if options.scheduler
-                else stack.enter_context(Sandbox.find(options.trust, limits))
-            )
-            bar = stack.enter_context(
-                tqdm(total=len(tasks), unit="submission", desc=assignment.name, file=sys.stderr)
-            )
-            for result in results(
-                tasks, options.jobs, here, limits, options.scheduler, options.trust
-            ):
+            here = None if options.scheduler else stack.enter_context(Sandbox.find(options.trust, limits))
+            bar = stack.enter_context(tqdm(total=len(tasks), unit="submission", desc=assignment.name, file=sys.stderr))
+            for result in results(tasks, options.jobs, here, limits, options.scheduler, options.trust):
                 student = result["student"]
-                (place / f"{student}.json").parent.mkdir(parents=True, exist_ok=True)
-                write_atomic(place / f"{student}.json", json.dumps(result).encode())
+                write_atomic(_file(place, student), json.dumps(result).encode())
                 done[student] = result | {"new": True}
                 bar.update()
     return list(
@@ -301,29 +276,31 @@ def _rows(
                 cells, _ = read_submission(submitted, result["student"], assignment.name)
             except Refused:
                 cells = []
-            said = gradebook.answered(assignment, cells)
-            if entries:
-                marks = entries.record(assignment, result, said)
-            else:
-                score = sum(judged["points"] for judged in result["exercises"].values())
-                to_mark = sum(item.points for item in assignment.manual if item.grade_id in said)
-                marks = {
-                    "score": score,
-                    "max_score": assignment.max_score,
-                    "to_mark": to_mark,
-                    "comments": {},
-                    "marks": {},
-                }
-            if result["status"] != "missing":
-                gradebook.write(course, assignment, result, marks, cells)
-            reason = [result["reason"]] if result["reason"] else []
-            reason += (
-                [f"{marks['to_mark']:g} points to be marked by hand"] if marks["to_mark"] else []
-            )
+            answered = gradebook.answered(assignment, cells)
+            marks = _without_book(assignment, result, answered)
+            try:
+                if entries and not _odd(result["student"]):
+                    marks = entries.record(assignment, result, answered)
+                if result["status"] != "missing":
+                    gradebook.write(course, assignment, result, marks, cells)
+            except Exception as error:  # ours, or the disk's: this row says so, and the class goes on
+                result = result | {"status": "failed", "reason": judge.clean(f"{type(error).__name__}: {error}")}
+            to_mark = f"{marks['to_mark']:g} points to be marked by hand" if marks["to_mark"] else ""
             yield {
                 "student_id": result["student"], "score": f"{marks['score']:g}", "max_score": f"{marks['max_score']:g}",
-                "status": result["status"], "reason": "; ".join(reason),
+                "status": result["status"], "reason": "; ".join(filter(None, [result["reason"], to_mark])),
             }  # fmt: skip
+
+
+def _without_book(assignment: Assignment, result: dict[str, Any], answered: set[str]) -> dict[str, Any]:
+    score = sum(judged["points"] for judged in result["exercises"].values())
+    to_mark = sum(item.points for item in assignment.manual if item.grade_id in answered)
+    return {"score": score, "max_score": assignment.max_score, "to_mark": to_mark, "comments": {}, "marks": {}}
+
+
+def _odd(student: str) -> bool:
+    """Is this a name that no database can hold?"""
+    return student != student.encode("utf-8", "replace").decode()
 
 
 def collect(submitted: Path, assignment: Assignment) -> None:
@@ -349,23 +326,17 @@ def collect(submitted: Path, assignment: Assignment) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     raw = argparse.RawDescriptionHelpFormatter
-    made = argparse.ArgumentParser(
-        prog="python -m nnlib.course.grade", description=__doc__, formatter_class=raw
-    )
+    made = argparse.ArgumentParser(prog="python -m nnlib.course.grade", description=__doc__, formatter_class=raw)
     made.add_argument("assignment", help="its name in solutions/, or its number")
     made.add_argument("submitted", type=Path, help="the folder of the submissions")
     made.add_argument("--csv", type=Path, required=True, help="the table to write")
-    made.add_argument(
-        "--course", type=Path, help="the folder of gradebook.db (default: the one around SUBMITTED)"
-    )
+    made.add_argument("--course", type=Path, help="the folder of gradebook.db (default: the one around SUBMITTED)")
     made.add_argument(
         "--roster",
         type=Path,
         help="a CSV with id, first_name, last_name, email: who is missing gets a row too",
     )
-    made.add_argument(
-        "--student", action="append", default=[], help="grade this one again (may be repeated)"
-    )
+    made.add_argument("--student", action="append", default=[], help="grade this one again (may be repeated)")
     made.add_argument("--fresh", action="store_true", help="grade all again")
     made.add_argument(
         "--jobs",
@@ -379,9 +350,7 @@ def parser() -> argparse.ArgumentParser:
         default=10,
         help="seconds of computing for a cell or a check (default: 10)",
     )
-    made.add_argument(
-        "--scheduler", default="", metavar="ADDRESS", help="of a Dask cluster whose workers grade"
-    )
+    made.add_argument("--scheduler", default="", metavar="ADDRESS", help="of a Dask cluster whose workers grade")
     made.add_argument(
         "--solutions",
         type=Path,
@@ -411,9 +380,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise CourseError("--jobs and --cell-timeout must be positive.")
         rows = grade_class(options)
         text = io.StringIO()
-        writer = csv.DictWriter(
-            text, ["student_id", "score", "max_score", "status", "reason"], lineterminator="\n"
-        )
+        writer = csv.DictWriter(text, ["student_id", "score", "max_score", "status", "reason"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         options.csv.parent.mkdir(parents=True, exist_ok=True)
@@ -429,8 +396,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     failed = sum(row["status"] == "failed" for row in rows)
     print(
-        f"{len(rows)} rows in {options.csv}"
-        + (f"; {failed} could not be graded, run the same again" if failed else "")
+        f"{len(rows)} rows in {options.csv}" + (f"; {failed} could not be graded, run the same again" if failed else "")
     )
     return 1 if failed else 0
 

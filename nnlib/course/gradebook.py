@@ -64,9 +64,7 @@ class Gradebook:
     def enrol(self, roster: Iterable[dict[str, str]]) -> None:
         """Add or update students: {"id", "first_name", "last_name", "email"}."""
         for row in roster:
-            self.book.update_or_create_student(
-                row["id"], **{k: v for k, v in row.items() if k != "id" and v}
-            )
+            self.book.update_or_create_student(row["id"], **{k: v for k, v in row.items() if k != "id" and v})
 
     def prepare(self, assignment: Assignment) -> None:
         """Enter the assignment's cells. Raises CourseError if others are there, with submissions that have marks."""
@@ -96,15 +94,11 @@ class Gradebook:
                 checksum=compute_checksum(cell),
             )  # fmt: skip
             if item.grade_id in graded:
-                book.update_or_create_grade_cell(
-                    item.grade_id, name, name, max_score=item.points, cell_type=item.kind
-                )
+                book.update_or_create_grade_cell(item.grade_id, name, name, max_score=item.points, cell_type=item.kind)
             if item.solution:
                 book.update_or_create_solution_cell(item.grade_id, name, name)
 
-    def record(
-        self, assignment: Assignment, result: dict[str, Any], answered: set[str]
-    ) -> dict[str, Any]:
+    def record(self, assignment: Assignment, result: dict[str, Any], answered: set[str]) -> dict[str, Any]:
         """Enter one result; return {score, max_score, to_mark (points to be given by hand), comments}.
 
         `answered` holds the grade ids of the hand-marked cells that say something.
@@ -139,16 +133,10 @@ class Gradebook:
             if auto is None and grade.manual_score is None:
                 to_mark += item.points
             if item.manual and item.grade_id in comments:
-                comments[item.grade_id].auto_comment = (
-                    None if item.grade_id in answered else "No response."
-                )
+                comments[item.grade_id].auto_comment = None if item.grade_id in answered else "No response."
         book.db.commit()
         said = {name: comment.comment for name, comment in comments.items() if comment.comment}
-        marks = {
-            item.grade_id: grades[item.grade_id].score
-            for item in assignment.manual
-            if item.grade_id in grades
-        }
+        marks = {item.grade_id: grades[item.grade_id].score for item in assignment.manual if item.grade_id in grades}
         return {
             "score": float(notebook.score or 0), "max_score": float(notebook.max_score or 0), "to_mark": to_mark,
             "comments": said, "marks": marks,
@@ -157,9 +145,7 @@ class Gradebook:
 
 def answered(assignment: Assignment, submitted: list[dict[str, str]]) -> set[str]:
     """The grade ids of the hand-marked cells in which the student wrote something."""
-    stubs = {
-        cell.get("id"): "".join(cell["source"]).strip() for cell in assignment.released["cells"]
-    }
+    stubs = {cell.get("id"): "".join(cell["source"]).strip() for cell in assignment.released["cells"]}
     merged = merge(assignment, submitted)
     return {
         item.grade_id for item, _, source in merged
@@ -169,17 +155,11 @@ def answered(assignment: Assignment, submitted: list[dict[str, str]]) -> set[str
 
 def explained(item: Item, judged: dict[str, Any]) -> list[str]:
     """What a check said, as lines of text: right or not, the points, what came."""
-    said = [
-        f"{item.exercise}: {WORDS[judged['state']]}, {judged['points']:g} of {judged['max']:g} points"
-    ]
-    return said + [
-        f"  {text}" for state, text in judged["parts"].values() if text and state != "correct"
-    ]
+    said = [f"{item.exercise}: {WORDS[judged['state']]}, {judged['points']:g} of {judged['max']:g} points"]
+    return said + [f"  {text}" for state, text in judged["parts"].values() if text and state != "correct"]
 
 
-def graded_notebook(
-    assignment: Assignment, result: dict[str, Any], submitted: list[dict[str, str]]
-) -> dict[str, Any]:
+def graded_notebook(assignment: Assignment, result: dict[str, Any], submitted: list[dict[str, str]]) -> dict[str, Any]:
     """The notebook that formgrader shows: the assignment's cells with the student's text, and what the checks said.
 
     Metadata are the assignment's, outputs ours; of the submission there is text only.
@@ -204,9 +184,7 @@ def graded_notebook(
         }
         if cell["cell_type"] == "code":
             text = (
-                "\n".join(explained(item, result["exercises"][item.exercise])) + "\n"
-                if item and item.exercise
-                else ""
+                "\n".join(explained(item, result["exercises"][item.exercise])) + "\n" if item and item.exercise else ""
             )
             output = {"output_type": "stream", "name": "stdout", "text": lines(text)}
             cell |= {"execution_count": None, "outputs": [output] if text else []}
@@ -258,13 +236,11 @@ def feedback(
         if item is not None and item.exercise:
             judged = result["exercises"][item.exercise]
             right = " right" if judged["state"] == "correct" else ""
-            answers.append(
-                f'<p class="said{right}">{esc(chr(10).join(explained(item, judged)))}</p>'
-            )
+            answers.append(f'<p class="said{right}">{esc(chr(10).join(explained(item, judged)))}</p>')
         elif (item is None and kind == "code") or (item is not None and not item.fixed):
-            name = (item and (item.grade_id or item.id)) or f"number {number}"
+            name = (item and (item.grade_id or item.id)) or str(number)
             answers.append(f"<pre>{esc(source[:100_000])}</pre>")
-            for said in (result["problems"].get(name), marks["comments"].get(name)):
+            for said in (result["problems"].get(f"cell {name}"), marks["comments"].get(name)):
                 answers.append(f'<p class="said">{esc(said)}</p>' if said else "")
     for item in assignment.items:
         if item.exercise:
@@ -289,9 +265,7 @@ def feedback(
     return PAGE.format(
         title=f"{esc(assignment.name)}: {esc(clean(result['student'], 80))}",
         summary="\n".join(f"<p>{text}</p>" for text in summary),
-        rows="\n".join(
-            "<tr>" + "".join(f"<td>{esc(cell)}</td>" for cell in row) + "</tr>" for row in table
-        ),
+        rows="\n".join("<tr>" + "".join(f"<td>{esc(cell)}</td>" for cell in row) + "</tr>" for row in table),
         answers="\n".join(answers),
     )
 

@@ -17,8 +17,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,86 +53,67 @@ def cases_for(assignment: Assignment, secret: bytes) -> dict[str, str]:
     return drawn
 
 
-def run(
-    work: Sequence[dict[str, Any]], cases: dict[str, str], sandbox: Sandbox
-) -> tuple[dict[str, str], dict[str, str], str]:
-    """Run cells and probes; return the answers (text, by exercise), what went wrong (by step), why it was cut short.
+@dataclass
+class Ran:
+    """What came back: answers as text by exercise, what went wrong by step, which steps were stopped, why all ended."""
 
-    Whatever does not come back within the limits is left out, and the rest runs again.
-    """
-    answers: dict[str, str] = {}
-    problems: dict[str, str] = {}
-    stopped: set[str] = set()
-    end = time.monotonic() + sandbox.limits.wall
+    answers: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
+    cut: str = ""
+
+
+def run(work: Sequence[dict[str, Any]], cases: dict[str, str], sandbox: Sandbox) -> Ran:
+    """Run cells and probes. Whatever does not come back within the limits is left out, and the rest runs again."""
+    ran, end = Ran(), time.monotonic() + sandbox.limits.wall
     while True:
-        todo = [
-            s
-            for s in work
-            if s["name"] not in stopped and not (s["probe"] and s["name"] in answers)
-        ]
+        gone = ran.stopped | ran.answers.keys()  # a cell is never called like an exercise
+        todo = [step for step in work if step["name"] not in gone]
         if not any(step["probe"] for step in todo):
-            return answers, problems, ""
-        step, why = _once(todo, cases, sandbox, end, answers, problems)
-        if not why:
-            return answers, problems, ""
+            return ran
+        step, why = _once(todo, cases, sandbox, end, ran)
         if not step:
-            return answers, problems, why
-        problems[step] = why
-        stopped.add(step)
+            ran.cut = why
+            return ran
+        ran.problems[step] = why
+        ran.stopped.add(step)
         if time.monotonic() > end:
-            return (
-                answers,
-                problems,
-                f"the time limit of {sandbox.limits.wall:g} s for a submission",
-            )
+            ran.cut = f"over the limit of {sandbox.limits.wall:g} s for a submission"
+            return ran
 
 
 def _once(
-    todo: Sequence[dict[str, Any]], cases: dict[str, str], sandbox: Sandbox, end: float,
-    answers: dict[str, str], problems: dict[str, str],
-) -> tuple[str, str]:  # fmt: skip
-    """One run in one child: fill `answers` and `problems`; return the step it ended in and why, or ("", "")."""
-    limits, mark, step = sandbox.limits, secrets.token_hex(8), ""
+    todo: Sequence[dict[str, Any]], cases: dict[str, str], sandbox: Sandbox, end: float, ran: Ran
+) -> tuple[str, str]:
+    """One run in one child, into `ran`. Return the step it ended in and why; ("", "") if it reached the end."""
+    limits, mark, step, rest = sandbox.limits, secrets.token_hex(8), "", b""
     known = {s["name"] for s in todo}
-    job = {
-        "mark": mark,
-        "seconds": limits.cell,
-        "steps": todo,
-        "limits": _rlimits(limits),
-        "jailed": sandbox.way != "trust",
-    }
+    rlimits = {"AS": limits.memory, "NPROC": limits.processes, "FSIZE": limits.disk, "NOFILE": 256, "CORE": 0}
+    job = {"mark": mark, "seconds": limits.cell, "steps": todo, "limits": rlimits, "jailed": sandbox.way != "trust"}
     with sandbox.start() as child:
         try:
             child.send(json.dumps(job).encode() + b"\n")
-            until, rest = time.monotonic() + limits.cell + 20, b""
-            while True:
-                data = child.read(min(until, end))
-                if not data:
-                    ended = _ended(child, limits)
-                    return (
-                        step,
-                        ended
-                        if step
-                        else f"the sandbox did not start: {child.errors()[-300:] or ended}",
-                    )
+            until = time.monotonic() + limits.cell + 20
+            while data := child.read(min(until, end)):
                 *whole, rest = (rest + data).split(b"\n")
-                for line in whole:
-                    record = _record(line, mark)
-                    name = str(record.get("begin", ""))
-                    if name in known:
-                        step, until = name, time.monotonic() + 3 * limits.cell + 1
-                    if "ask" in record:
-                        child.send(cases.get(str(record["ask"]), "[]").encode() + b"\n")
-                    if "answer" in record:
-                        answers.setdefault(str(record["answer"]), str(record.get("outcomes")))
-                    if record.get("problem") in known:
-                        problems.setdefault(str(record["problem"]), clean(str(record.get("text"))))
-                    if record.get("looked") in known and record.get("looked") not in answers:
-                        problems[str(record["looked"])] = (
-                            "no answer within the limits of time and memory"
-                        )
-                    if "done" in record:
+                for kind, name, text in (_record(line, mark) for line in whole):
+                    if kind == "done":
                         return "", ""
+                    if name not in known:
+                        continue
+                    if kind == "begin":
+                        step, until = name, time.monotonic() + 3 * limits.cell + 1
+                    elif kind == "ask":
+                        child.send(cases.get(name, "[]").encode() + b"\n")
+                    elif kind == "answer":
+                        ran.answers.setdefault(name, text)
+                    elif kind == "problem":
+                        ran.problems.setdefault(name, clean(text))
+                    elif kind == "looked" and name not in ran.answers:
+                        ran.problems[name] = "no answer within the limits of time and memory"
+                        ran.stopped.add(name)
+            ended = _ended(child, limits)
+            return step, ended if step else f"the sandbox did not start: {child.errors()[-300:] or ended}"
         except Broken as broken:
             return step, f"over the {broken}" if "limit" in str(broken) else str(broken)
 
@@ -153,57 +134,59 @@ def _ended(child: Child, limits: Limits) -> str:
     return "its process ended before the end of the notebook"
 
 
-def _record(line: bytes, mark: str) -> dict[str, Any]:
-    if not line.startswith(mark.encode() + b" "):
-        return {}
+def _record(line: bytes, mark: str) -> tuple[str, str, str]:
+    """(kind, name of a step, text) of a line that carries the mark; ("", "", "") for anything else."""
     try:
-        record = json.loads(line[len(mark) + 1 :])
+        parts = json.loads(line[len(mark) :]) if line.startswith(mark.encode()) else []
     except (ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _rlimits(limits: Limits) -> dict[str, int]:
-    return {
-        "AS": limits.memory,
-        "NPROC": limits.processes,
-        "FSIZE": limits.disk,
-        "NOFILE": 256,
-        "CORE": 0,
-    }
+        parts = []
+    good = isinstance(parts, list) and len(parts) == 3 and all(isinstance(part, str) for part in parts)
+    return (parts[0], parts[1], parts[2]) if good else ("", "", "")
 
 
 def clean(text: str, limit: int = 400) -> str:
     """A stranger's text for a terminal, a table or a page: one line, no control characters, not long."""
     text = " ".join(
-        re.sub(
-            r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", " ", text
-        ).split()
+        re.sub(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", " ", text).split()
     )
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError when what runs in here takes longer; in a thread, where no signal comes, it is not watched."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"judging took more than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def verdict(exercise: str, answer: str | None, cases: str, problem: str = "") -> dict[str, Any]:
     """Judge one answer: {state, share, parts: {name: [state, text]}}."""
     nothing = {"state": "wrong", "share": 0.0}
     if answer is None:
-        return nothing | {
-            "parts": {"": ["wrong", problem or "the submission ended before this check"]}
-        }
+        return nothing | {"parts": {"": ["wrong", problem or "the submission ended before this check"]}}
     record = find(exercise)
     try:
         outcomes = loads(answer)
         asked = [tuple(case) for case in loads(cases)]
-        with _ONE:
+        with _ONE, at_most(60):
             result = record.verdict(outcomes, asked)
-        parts = {
-            clean(name, 80): [part.state, clean(part.text)] for name, part in result.parts.items()
-        }
+        parts = {clean(name, 80): [part.state, clean(part.text)] for name, part in result.parts.items()}
         return {"state": result.state, "share": float(result.share), "parts": parts}
     except Exception as error:  # data that no probe sends: whoever made them up gets nothing for it
-        return nothing | {
-            "parts": {"": ["wrong", f"the answer cannot be read ({clean(type(error).__name__)})"]}
-        }
+        said = f"the answer cannot be judged ({clean(type(error).__name__)})"
+        return nothing | {"parts": {"": ["wrong", said]}}
 
 
 def grade(task: Task, sandbox: Sandbox) -> dict[str, Any]:
@@ -213,27 +196,17 @@ def grade(task: Task, sandbox: Sandbox) -> dict[str, Any]:
     for step in work:
         if step["probe"]:
             step["source"] = source_of(find(step["name"]).probe)
-    answers, problems, cut = run(work, task.cases, sandbox)
+    ran = run(work, task.cases, sandbox)
     judged = {}
     for item in task.assignment.checks:
         name = item.exercise
-        result = verdict(name, answers.get(name), task.cases[name], problems.get(name, cut))
-        judged[name] = result | {
-            "points": round(item.points * result["share"], 6),
-            "max": item.points,
-        }
-    limits = [
-        name
-        for name, text in problems.items()
-        if not re.match(r"\w+(: |$)", text) or name in judged
-    ]
-    status = "stopped" if cut or limits else "error" if problems else "ok"
-    reason = "; ".join(
-        [f"{name}: {text}" for name, text in problems.items()] + ([cut] if cut else [])
-    )
+        result = verdict(name, ran.answers.get(name), task.cases[name], ran.problems.get(name, ran.cut))
+        judged[name] = result | {"points": round(item.points * result["share"], 6), "max": item.points}
+    said = [*(f"{name}: {text}" for name, text in ran.problems.items()), *filter(None, [ran.cut])]
     return {
-        "student": task.student, "assignment": task.assignment.name, "digest": task.digest, "status": status,
-        "reason": clean(reason), "exercises": judged, "problems": problems,
+        "student": task.student, "assignment": task.assignment.name, "digest": task.digest,
+        "status": "stopped" if ran.stopped or ran.cut else "error" if ran.problems else "ok",
+        "reason": clean("; ".join(said)), "exercises": judged, "problems": ran.problems,
         "seconds": round(time.monotonic() - begin, 3),
     }  # fmt: skip
 

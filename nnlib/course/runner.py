@@ -33,8 +33,8 @@ def more_time(seconds):
     )
 
 
-def send(**record):
-    data = (MARK + json.dumps(record) + "\n").encode()
+def send(kind, name="", text=""):
+    data = (MARK + json.dumps([kind, name, text]) + "\n").encode()
     while data:
         data = data[os.write(RECORDS, data) :]
 
@@ -74,7 +74,8 @@ def said(error, name):
         if trace.tb_frame.f_code.co_filename == name:
             line = trace.tb_lineno
         trace = trace.tb_next
-    return f"{type(error).__name__}: {str(error)[:300]}" + (f" (line {line})" if line else "")
+    text = ": ".join(filter(None, [type(error).__name__, str(error)[:300]]))
+    return text + (f" (line {line})" if line else "")
 
 
 def alone():
@@ -94,8 +95,7 @@ def alone():
 
 
 def cell(step, names):
-    name = "cell " + step["name"]
-    text = step["source"]
+    name, text = step["name"], step["source"]
     linecache.cache[name] = (len(text), None, text.splitlines(True), name)  # for inspect.getsource
     problem = ""
     try:
@@ -107,7 +107,7 @@ def cell(step, names):
             problem = "an exception that cannot be shown"
     alone()
     if problem:
-        send(problem=step["name"], text=problem)
+        send("problem", step["name"], problem)
     plt = sys.modules.get("matplotlib.pyplot")
     if plt is not None:
         plt.close("all")  # as the notebook does after each cell
@@ -116,7 +116,7 @@ def cell(step, names):
 def look(step, names, seconds):
     """Run a probe in a fork; wait for it twice as long as it may compute."""
     more_time(seconds)
-    send(ask=step["name"])
+    send("ask", step["name"])
     cases = probe_module.loads(receive())
     child = os.fork()
     if child == 0:
@@ -124,21 +124,19 @@ def look(step, names, seconds):
             more_time(seconds)
             environment = {**vars(probe_module), "np": numpy, "nn": nnlib}
             exec(step["source"], environment)
-            outcomes = probe_module.run(
-                environment["probe"], names, [tuple(case) for case in cases]
-            )
-            send(answer=step["name"], outcomes=probe_module.dumps(outcomes))
+            outcomes = probe_module.run(environment["probe"], names, [tuple(case) for case in cases])
+            send("answer", step["name"], probe_module.dumps(outcomes))
         finally:
             os._exit(0)
     if not select.select([os.pidfd_open(child)], [], [], 2 * seconds)[0]:
         os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
+    os.waitpid(child, 0)
     alone()
-    send(looked=step["name"], signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0)
+    send("looked", step["name"])
 
 
 job = json.loads(receive())
-MARK, PID = job["mark"] + " ", os.getpid()
+MARK, PID = job["mark"], os.getpid()
 null = os.open(os.devnull, os.O_RDWR)
 for fd in (0, 1, 2):
     os.dup2(null, fd)  # whatever a submission prints, in C too, goes nowhere
@@ -154,18 +152,19 @@ import numpy  # noqa: E402
 
 import nnlib  # noqa: E402
 from nnlib.course import probe as probe_module  # noqa: E402
+from nnlib.course.check import check  # noqa: E402
 
 main = sys.modules["__main__"] = types.ModuleType("__main__")
 names = vars(main)
 names["__builtins__"] = builtins
-names["display"] = lambda *things, **options: None
-send(ready=True)
+names["display"] = names["get_ipython"] = check  # here it does nothing, whatever it is asked
+os.nice(10)  # the machine is for those who wait
 for step in job["steps"]:
-    send(begin=step["name"])
+    send("begin", step["name"])
     if step["probe"]:
         look(step, names, job["seconds"])
     else:
         more_time(job["seconds"])
         cell(step, names)
-send(done=True)
+send("done")
 os._exit(0)  # no atexit, no waiting for threads

@@ -75,13 +75,9 @@ class Assignment:
 
 def load(name: str, solutions: Path) -> Assignment:
     """Read an assignment of ``solutions/`` by its name or number. Raises CourseError if it is wrong."""
-    folders = sorted(
-        path for path in solutions.glob("*") if (path / f"{path.name}.ipynb").is_file()
-    )
+    folders = sorted(path for path in solutions.glob("*") if (path / f"{path.name}.ipynb").is_file())
     match = [
-        path
-        for path in folders
-        if path.name == name or (name.isdigit() and path.name.startswith(f"{int(name):02}-"))
+        path for path in folders if path.name == name or (name.isdigit() and path.name.startswith(f"{int(name):02}-"))
     ]
     if not match:
         there = ", ".join(path.name for path in folders) or "none"
@@ -118,20 +114,20 @@ def load(name: str, solutions: Path) -> Assignment:
 # ---------------------------------------------------------------- a submission
 
 
-def read_submission(
-    folder: Path, student: str, assignment: str
-) -> tuple[list[dict[str, str]], str]:
+def read_submission(folder: Path, student: str, assignment: str) -> tuple[list[dict[str, str]], str]:
     """Return the cells of STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb, {id, grade_id, kind, source} each, and the file's hash.
 
     Raises Refused, with the status for the class list, for anything that is not a plain, readable notebook.
     """
+    try:
+        student.encode()
+    except UnicodeEncodeError:
+        raise Refused("refused", "the name of the folder is not UTF-8") from None
     place = folder
     for part in (student, assignment, f"{assignment}.ipynb"):
         place = place / part
         if place.is_symlink():
-            raise Refused(
-                "refused", f"{place.relative_to(folder)} is a symbolic link; submit the file itself"
-            )
+            raise Refused("refused", f"{place.relative_to(folder)} is a symbolic link; submit the file itself")
     try:
         with open(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -157,9 +153,7 @@ def cells(data: bytes, name: str) -> list[dict[str, str]]:
         if not isinstance(found, list):
             raise TypeError("its cells are no list")
     except UnicodeDecodeError as error:
-        raise Refused(
-            "unreadable", f"{name} is not UTF-8: {error.reason} at byte {error.start}"
-        ) from None
+        raise Refused("unreadable", f"{name} is not UTF-8: {error.reason} at byte {error.start}") from None
     except RecursionError:
         raise Refused("unreadable", f"{name} is nested too deeply") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -187,9 +181,7 @@ def _cell(raw: Any) -> dict[str, str] | None:
     }
 
 
-def merge(
-    assignment: Assignment, submitted: list[dict[str, str]]
-) -> list[tuple[Item | None, str, str]]:
+def merge(assignment: Assignment, submitted: list[dict[str, str]]) -> list[tuple[Item | None, str, str]]:
     """Return (the assignment's cell or None, kind, text) in the order in which they count.
 
     A submitted cell is recognised by its grade id, its id, or its text. What the assignment fixes is the assignment's;
@@ -201,9 +193,7 @@ def merge(
     placed: list[tuple[float, Item | None, str, str]] = []
     place = -1.0
     for cell in submitted:
-        index = by_grade_id.get(
-            cell["grade_id"], by_id.get(cell["id"], by_text.get(cell["source"]))
-        )
+        index = by_grade_id.get(cell["grade_id"], by_id.get(cell["id"], by_text.get(cell["source"])))
         if index is None:
             placed.append((place, None, cell["kind"], cell["source"]))
             continue
@@ -212,15 +202,9 @@ def merge(
             placed.append((place, item, item.kind, cell["source"]))
         elif item.kind == cell["kind"] == "code" and not item.exercise and cell["source"] != item.source:
             # An edited cell of the assignment: both run, so that neither an import nor a change is lost.
-            placed.append((place + 0.5, None, cell["kind"], cell["source"]))
-    placed += [
-        (float(i), item, item.kind, item.source)
-        for i, item in enumerate(assignment.items)
-        if item.fixed
-    ]
-    order = sorted(
-        placed, key=lambda entry: (entry[0], entry[1] is None)
-    )  # stable: else as submitted
+            placed.append((place, None, cell["kind"], cell["source"]))
+    placed += [(float(i), item, item.kind, item.source) for i, item in enumerate(assignment.items) if item.fixed]
+    order = sorted(placed, key=lambda entry: (entry[0], entry[1] is None))  # stable: else as submitted
     return [entry[1:] for entry in order]
 
 
@@ -231,7 +215,7 @@ def steps(assignment: Assignment, submitted: list[dict[str, str]]) -> list[dict[
         if item is not None and item.exercise:
             found.append({"name": item.exercise, "probe": True})
         elif kind == "code" and source.strip():
-            name = (item and (item.grade_id or item.id)) or f"number {number}"
+            name = f"cell {(item and (item.grade_id or item.id)) or number}"
             name = name if name not in names else f"{name} (number {number})"
             names.add(name)
             found.append({"name": name, "probe": False, "source": source})

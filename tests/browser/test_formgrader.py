@@ -13,9 +13,7 @@ import pytest
 pytestmark = [
     pytest.mark.browser,
     # Playwright's sockets, closed late.
-    pytest.mark.filterwarnings(
-        "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-    ),
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 pytest.importorskip("nbgrader")
 playwright = pytest.importorskip("playwright.sync_api")
@@ -35,9 +33,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("bubblewrap is not installed")
     course = tmp_path_factory.mktemp("course")
     for student in ("ada", "eve"):
-        notebook = json.loads(
-            (ROOT / "solutions" / NAME / f"{NAME}.ipynb").read_text(encoding="utf-8")
-        )
+        notebook = json.loads((ROOT / "solutions" / NAME / f"{NAME}.ipynb").read_text(encoding="utf-8"))
         cells = {cell["id"]: cell for cell in notebook["cells"]}
         cells["m02-answer"]["source"] = HOSTILE
         if student == "eve":
@@ -104,8 +100,6 @@ def test_a_person_marks_what_a_person_must(course: Path, page: Any) -> None:
     assert "X34: correct, 2 of 2 points" in page.inner_text("#notebook")
     page.fill("#M02", "1.5")
     page.dispatch_event("#M02", "change")
-    page.wait_for_function(
-        "() => !document.querySelector('#M02').classList.contains('needs_manual_grade')"
-    )
+    page.wait_for_function("() => !document.querySelector('#M02').classList.contains('needs_manual_grade')")
     marked = [student for student in ("ada", "eve") if points(course, student)["M02"] == 1.5]
     assert len(marked) == 1
