@@ -30,10 +30,16 @@ from .scene import Scene, number, signed
 
 __all__ = ["GraphStepper", "Program", "compute", "draw", "evaluate", "parse", "say", "tell", "walk"]
 
+_PLAIN = ("abs", "cos", "erf", "exp", "expm1", "log", "log1p", "reciprocal", "rsqrt", "sigmoid", "sin", "sqrt",
+          "square", "tanh")  # fmt: skip
+_UNITS = ("elu", "gelu", "leaky_relu", "relu", "softplus")
 FUNCTIONS: dict[str, Callable[..., nn.Tensor]] = {
-    "exp": nn.exp, "log": nn.log, "max": nn.maximum, "relu": nn.functional.relu,
-    "sigmoid": nn.functional.sigmoid, "tanh": nn.functional.tanh,
-}  # fmt: skip
+    **{name: getattr(nn, name) for name in _PLAIN},
+    **{name: getattr(nn.functional, name) for name in _UNITS},
+    "max": nn.maximum,
+    "min": nn.minimum,
+}  # every function of nnlib that takes numbers one by one and is a single operation
+PAIRS = ("max", "min")  # those of two arguments
 OPERATORS: dict[str, Callable[..., Any]] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "pow": operator.pow,
     "neg": operator.neg,
@@ -57,6 +63,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "mul gate": ("5 * (x * y)", "x = 2, y = 3"),
     "copy gate": ("4*x + 2*x", "x = 7"),
     "max gate": ("9 * max(x, y)", "x = 4, y = 5"),
+    "a hidden unit": ("v * relu(w*x + b)", "v = 3, w = 2, x = -1, b = 0.5"),
     "a sum used twice": ("q = x + y; q*z + q*q", "x = 1, y = 2, z = 4"),
     "naive sigmoid at −800": ("1 / (1 + exp(-s))", "s = -800"),
 }
@@ -66,6 +73,8 @@ BUGS = (
     "a reused value keeps the last share",
     "× does not swap its factors",
     "1/x forgets its minus",
+    "max and min send to both",
+    "relu lets everything through",
 )
 
 
@@ -101,7 +110,7 @@ class Node:
             sign = SIGNS[self.op]
             if not fixed:
                 return sign
-            first = not isinstance(self.args[0], Ref) and self.op in ("sub", "div")
+            first = not isinstance(self.args[0], Ref) and self.op in ("sub", "div", "pow")
             return (
                 f"{fixed[0]} {sign} ·"
                 if first
@@ -129,7 +138,7 @@ class Program:
 
 
 def parse(text: str) -> Program:
-    """An expression of names, numbers, + - * / **, exp log max relu sigmoid tanh; ``q = x + y; q*q`` names a part.
+    """An expression of names, numbers, + - * / ** and FUNCTIONS; ``q = x + y; q*q`` names a part.
 
     Raises ValueError saying which piece is not understood and what is.
 
@@ -163,10 +172,6 @@ def parse(text: str) -> Program:
                 raise ValueError(
                     f"{SIGNS.get(op, op)} of {args} is not a number ({error})."
                 ) from None
-        if op == "pow" and isinstance(args[1], Ref):
-            raise ValueError(
-                "The exponent of ** must be a number, as in x ** 2. For a ** x write exp(x * log(a))."
-            )
         if len([n for n in nodes if n.op]) >= MOST_OPS:
             raise ValueError(f"More than {MOST_OPS} operations do not fit on the page.")
         nodes.append(Node("", op, args))
@@ -200,7 +205,7 @@ def parse(text: str) -> Program:
             and isinstance(part.func, ast.Name)
             and part.func.id in FUNCTIONS
         ):
-            wanted = 2 if part.func.id == "max" else 1
+            wanted = 2 if part.func.id in PAIRS else 1
             if part.keywords or len(part.args) != wanted:
                 raise ValueError(
                     f"{part.func.id} takes {wanted} argument{'s' * (wanted > 1)}, got “{piece(part)}”."
@@ -277,7 +282,7 @@ def read_values(text: str, names: list[str]) -> dict[str, float]:
 
 
 def _apply(op: str, args: list[Any]) -> nn.Tensor:
-    if op == "max":  # takes tensors only
+    if op in PAIRS or (op == "pow" and isinstance(args[1], nn.Tensor)):  # take tensors only
         args = [a if isinstance(a, nn.Tensor) else nn.tensor(a, dtype=nn.float64) for a in args]
     with np.errstate(all="ignore"):
         return (OPERATORS.get(op) or FUNCTIONS[op])(*args)
@@ -438,6 +443,8 @@ def walk(
             factors.reverse()
         if bug == BUGS[3] and node.op == "div" and not isinstance(node.args[0], Ref):
             factors = [-f for f in factors]
+        if (bug == BUGS[4] and node.op in PAIRS) or (bug == BUGS[5] and node.op == "relu"):
+            factors = [1.0] * len(factors)
         shares = []
         for (index, source), factor in zip(node.sources, factors):
             product = upstream * factor
@@ -760,6 +767,8 @@ def say(numbers: Numbers) -> str:
 def _ending(numbers: Numbers) -> str:
     leaves = [(i, n.name) for i, n in enumerate(numbers.program.nodes) if n.op is None]
     if any(not math.isfinite(numbers.engine[i]) for i, _ in leaves):
+        if all(map(math.isfinite, numbers.values)):
+            return "A gradient is not a finite number: some operation has no finite slope at this point."
         return (
             "The gradient is not a number: a value overflowed on the way, and inf × 0 has no value. "
             "The function itself is harmless here; fuse the chain into one gate."
@@ -836,11 +845,11 @@ class GraphStepper(Experiment):
         after={"step": 1},
     )
     challenge = Challenge(
-        "Find a function and a point where f is an ordinary number and nnlib’s own gradient is not one (nan or inf).",
+        "Find a function and a point where f is an ordinary number and nnlib’s own gradient is none (nan).",
         lambda n: (
             math.isfinite(n.values[-1])
             and any(
-                not math.isfinite(n.engine[i])
+                math.isnan(n.engine[i])
                 for i, node in enumerate(n.program.nodes)
                 if node.op is None
             )
