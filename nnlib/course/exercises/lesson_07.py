@@ -273,17 +273,18 @@ X52 = Exercise(
 )  # fmt: skip
 
 
-def surrogates(my, s, y):
+def surrogates(my, s, y, margins):  # the picture is asked for once, where there are margins
     return {
         "hinge": lambda: my.hinge(s.copy(), y.copy()),
         "logistic": lambda: my.logistic(s.copy(), y.copy()),
         "gaps": lambda: {"hinge": my.hinge_gap, "logistic": my.logistic_gap, "logistic, log2": my.log2_gap},
-        "draw": lambda: draw(my.draw, np.arange(-30, 31) / 10),
+        "draw": lambda: draw(my.draw, margins) if len(margins) else my.draw and None,
     }
 
 
-def surrogates_judge(answer, *case):
-    m = np.arange(-30, 31) / 10
+def surrogates_judge(answer, s, y, m):
+    if not len(m):
+        return None
     wanted = {"0-1": m <= 0, "hinge": np.maximum(0, 1 - m), "logistic": np.logaddexp(0, -m), "log₂": np.logaddexp(0, -m) / np.log(2)}
     if not answer["axes"] or len(lines := answer["axes"][0]["lines"]) < 4:
         return "the figure should have four lines: 0-1 loss, hinge, logistic loss, and the logistic loss with log₂"
@@ -312,7 +313,8 @@ def signs(y):
 X53 = Exercise(
     "X53", "What stands in for an error", lesson="07", cell="surrogate-text", points=3,
     probe=surrogates,
-    cases=lambda rng: [(rng.normal(size=6).round(2) * 2 + 0.01, rng.permutation([0.0, 0, 0, 1, 1, 1])) for _ in range(2)],
+    cases=lambda rng: [(rng.normal(size=6).round(2) * 2 + 0.01, rng.permutation([0.0, 0, 0, 1, 1, 1]), margins)
+                       for margins in (np.arange(-30, 31) / 10, np.zeros(0))],
     reference={
         "hinge": lambda s, y: F.hinge_loss(nn.tensor(s), nn.tensor(signs(y)), reduction="none").numpy(),
         "logistic": lambda s, y: logit_loss(s, y),

@@ -102,7 +102,7 @@ def eleven(x, W1, b1, W2, b2):
     return {name: tensor.grad for name, tensor in names.items()}
 
 
-def eleven_with(x, W1, b1, W2, b2, slope=lambda h: h * (1 - h), down=lambda dz2, W2: dz2 @ W2):
+def eleven_with(x, W1, b1, W2, b2, *, slope=lambda h: h * (1 - h), down=lambda dz2, W2: dz2 @ W2):
     sigmoid = lambda z: 1 / (1 + np.exp(-z))
     h1 = sigmoid(x @ W1.T + b1)
     dz2 = slope(sigmoid(h1 @ W2.T + b2))
@@ -222,7 +222,7 @@ def deep_gradients(x, y, O, B, loss):
     return [W.grad for W in O], [b.grad for b in B]
 
 
-def by_rule(x, y, O, B, loss, off=0, transpose=False, straight=False, no_x=False, weaker=False, leaky=False):
+def by_rule(x, y, O, B, loss, *, off=0, transpose=False, straight=False, no_x=False, weaker=False, leaky=False):
     """The three lines with one slip."""
     h, f = [x], []
     for k, (W, b) in enumerate(zip(O, B)):
@@ -292,15 +292,17 @@ def jacobians_first(n, L):
     return L * n**2 + (L - 1) * n**3 + n**2
 
 
-def orders(my, n, L, widths):
+def orders(my, n, L, widths):  # the picture is asked for once, where there are widths
     return {
         "from_loss": lambda: my.from_loss(n, L),
         "jacobians_first": lambda: my.jacobians_first(n, L),
-        "draw": lambda: draw(my.draw, widths),
+        "draw": lambda: draw(my.draw, widths) if len(widths) else my.draw and None,
     }
 
 
 def orders_judge(answer, n, L, widths):
+    if not len(widths):
+        return None
     if not answer["axes"] or len(answer["axes"][0]["lines"]) != 2:
         return "the figure should have two lines: Jacobians first, then from the loss"
     ax = answer["axes"][0]
@@ -319,7 +321,7 @@ def orders_judge(answer, n, L, widths):
 X64 = Exercise(
     "X64", "Which end first", lesson="10", cell="price-text", points=3,
     probe=orders,
-    cases=lambda rng: [(4096, 2, 2 ** np.arange(4, 13)), *((int(n), int(L), 3 ** np.arange(2, 8)) for n, L in rng.integers(3, 60, (2, 2)))],
+    cases=lambda rng: [(4096, 2, int(rng.integers(2, 4)) ** np.arange(3, 9)), *((int(n), int(L), np.zeros(0, int)) for n, L in rng.integers(3, 60, (2, 2)))],
     reference={"from_loss": from_loss, "jacobians_first": jacobians_first},
     judge={"draw": orders_judge},
     mistakes=[

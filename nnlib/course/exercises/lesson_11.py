@@ -93,7 +93,7 @@ def woven(x, Wa, Wb, Wc, dy):
     return {"Wa": Wa.grad, "Wb": Wb.grad, "Wc": Wc.grad}
 
 
-def woven_with(x, Wa, Wb, Wc, dy, swap=False, users=("concat", "skip", "b")):
+def woven_with(x, Wa, Wb, Wc, dy, *, swap=False, users=("concat", "skip", "b")):
     n = len(Wa)
     h = np.tanh(x @ Wa.T)
     t = np.tanh(h @ Wb.T)
@@ -180,7 +180,7 @@ def rnn(W, U, b, x):
 
 
 def rnn_forward(W, U, b, x):
-    return np.stack([h.numpy() for h in rnn(*map(nn.tensor, (W, U, b)), x)])
+    return np.stack([h.numpy() for h in rnn(nn.tensor(W), nn.tensor(U), nn.tensor(b), x)])
 
 
 def rnn_backward(W, U, b, x, g):
@@ -192,16 +192,16 @@ def rnn_backward(W, U, b, x, g):
 def shares_of_w(W, U, b, x, g):
     """The share of each time step in the gradient by W, first step first: (T, n, n)."""
     states = [np.zeros(len(b)), *rnn_forward(W, U, b, x)]
-    shares, dh = [], g
+    shares, dh = np.zeros((len(x), *W.shape)), g
     for t in reversed(range(1, len(states))):
         dz = dh * (1 - states[t] ** 2)
-        shares.insert(0, np.outer(dz, states[t - 1]))
+        shares[t - 1] = np.outer(dz, states[t - 1])
         dh = W.T @ dz
-    return np.stack(shares)
+    return shares
 
 
 def no_slope(W, U, b, x, g):
-    states, total, dh = [np.zeros(len(b)), *rnn_forward(W, U, b, x)], 0.0, g
+    states, total, dh = [np.zeros(len(b)), *rnn_forward(W, U, b, x)], np.zeros(W.shape), g
     for t in reversed(range(1, len(states))):
         total, dh = total + np.outer(dh, states[t - 1]), W.T @ dh
     return total
@@ -220,15 +220,17 @@ def reach(w, u, x):
     return np.cumprod([1.0, *factors[::-1]])[::-1]
 
 
-def recurrent(my, W, U, b, x, g, ws):
+def recurrent(my, W, U, b, x, g, ws):  # the picture is asked for once, where there are ws
     return {
         "rnn_forward": lambda: my.rnn_forward(W.copy(), U.copy(), b.copy(), x.copy()),
         "rnn_backward": lambda: my.rnn_backward(W.copy(), U.copy(), b.copy(), x.copy(), g.copy()),
-        "draw": lambda: draw(my.draw, ws, 0.7, x[:, 0]),
+        "draw": lambda: draw(my.draw, ws, 0.7, x[:, 0]) if ws else my.draw and None,
     }
 
 
 def reach_judge(answer, W, U, b, x, g, ws):
+    if not ws:
+        return None
     if not answer["axes"] or len(answer["axes"][0]["lines"]) != len(ws):
         return f"the figure should have one line for each of the {len(ws)} weights"
     ax = answer["axes"][0]
@@ -247,15 +249,15 @@ def reach_judge(answer, W, U, b, x, g, ws):
     return None
 
 
-SCALAR = (np.array([[0.9]]), np.array([[0.7]]), np.zeros(1), np.array([[0.5], [-1.0], [0.3], [0.8]]), np.ones(1), [0.5, 0.9, 1.3])
+SCALAR = (np.array([[0.9]]), np.array([[0.7]]), np.zeros(1), np.array([[0.5], [-1.0], [0.3], [0.8]]), np.ones(1))
 
 
 X80 = Exercise(
     "X80", "Back through time", lesson="11", cell="rnn-hand-text", points=4,
     probe=recurrent,
-    cases=lambda rng: [SCALAR] + [
+    cases=lambda rng: [(*SCALAR, [])] + [
         (rng.normal(size=(n, n)) * 0.7, rng.normal(size=(n, 2)), rng.normal(size=n) * 0.3, rng.normal(size=(T, 2)) * 0.6, rng.normal(size=n),
-         [0.4, 1.0, 1.6]) for n, T in ((3, 4), (2, 7))],
+         ws) for n, T, ws in ((3, 4, []), (2, 7, [0.4, 1.0, 1.6]))],
     reference={"rnn_forward": rnn_forward, "rnn_backward": rnn_backward},
     judge={"draw": reach_judge},
     mistakes=[
