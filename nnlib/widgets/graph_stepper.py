@@ -16,7 +16,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
@@ -550,11 +550,50 @@ def layout(program: Program) -> dict[int, tuple[float, float]]:
         else:
             rows = [row[source] for _, source in node.sources]
             row[i] = sum(rows) / len(rows)
+    _uncross(program, column, row)
     for c in set(column.values()):  # push apart what would overlap
         inside = sorted((i for i in column if column[i] == c), key=lambda i: row[i])
         for above, below in zip(inside, inside[1:]):
             row[below] = max(row[below], row[above] + 0.85)
     return {i: (LEFT + COLUMN * column[i], TOP + ROW * row[i]) for i in column}
+
+
+def _uncross(program: Program, column: dict[int, int], row: dict[int, float]) -> None:
+    """Order the nodes of each column so that fewer edges cross; a graph without crossings stays as it is."""
+    edges = [(s, i) for i in program.operations for _, s in program.nodes[i].sources]
+    ends = np.array(edges).T
+
+    def crossings() -> int:
+        x, y = (np.array([d[i] for i in range(len(program.nodes))], float) for d in (column, row))
+        x0, y0, x1, y1 = x[ends[0]] + 0.26, y[ends[0]], x[ends[1]] - 0.26, y[ends[1]]
+        slope = (y1 - y0) / (x1 - x0)
+        left, right = np.maximum(x0, x0[:, None]), np.minimum(x1, x1[:, None])
+
+        def above(at: np.ndarray) -> np.ndarray:  # edge i over edge j, at these places
+            height = y0[:, None] + slope[:, None] * (at - x0[:, None])
+            return height - height.T
+
+        return int(((above(left) * above(right) < -1e-9) & (left < right)).sum()) // 2
+
+    def reorder(backward: bool) -> None:
+        """Within each column, those whose neighbours stand higher come first."""
+        near: dict[int, list[int]] = {i: [] for i in column}
+        for source, i in edges:
+            near[source if backward else i].append(i if backward else source)
+        for c in sorted(set(column.values()), reverse=backward):
+            inside = [i for i in column if column[i] == c and near[i]]
+            means = {i: sum(row[k] for k in near[i]) / len(near[i]) for i in inside}
+            rows = sorted(row[i] for i in inside)
+            row.update(zip(sorted(inside, key=lambda i: (means[i], row[i])), rows))
+
+    fewest, best = crossings(), dict(row)
+    for turn in range(8):
+        if not fewest:
+            return
+        reorder(turn % 2 == 0)
+        if (now := crossings()) < fewest:
+            fewest, best = now, dict(row)
+    row.update(best)
 
 
 Point = tuple[float, float]
@@ -587,13 +626,15 @@ def route(
     return [start, end], [(start[0] + t * wide, start[1] + t * tall) for t in spots]
 
 
-def settle(spots: list[Point], wide: float, taken: list[Point]) -> Point:
-    """The first of the spots where a label of that width meets least of those placed already."""
+def settle(spots: list[Point], wide: float, taken: list[Point], boxes: Iterable[Point]) -> Point:
+    """The first of the spots where a label of that width meets least of those placed already, and of the nodes."""
+
+    def shared(spot: Point, x: float, y: float, w: float, h: float) -> float:
+        return max(0.0, w - abs(spot[0] - x)) * max(0.0, h - abs(spot[1] - y))
 
     def overlap(spot: Point) -> float:
-        return sum(
-            max(0.0, wide - abs(spot[0] - x)) * max(0.0, 40 - abs(spot[1] - y)) for x, y in taken
-        )
+        labels = sum(shared(spot, x, y, wide, 40) for x, y in taken)
+        return labels + sum(shared(spot, x, y, wide / 2 + HALF, 20 + BOX / 2) for x, y in boxes)
 
     best = min(spots, key=overlap)
     taken.append(best)
@@ -615,6 +656,12 @@ def draw(numbers: Numbers) -> Scene:
     width = max(x for x, _ in places.values()) + COLUMN
     height = max([y for _, y in places.values()] + [y + down - 24 for y in ys]) + 56
     taken: list[Point] = []
+    boxes = list(places.values())  # and what stands below a node: its gradient
+    boxes += [
+        (x, y + 29)
+        for i, (x, y) in places.items()
+        if program.nodes[i].op is None or program.uses(i) > 1
+    ]
     scene = Scene(max(width, 420), height)
     last = len(program.nodes) - 1
     back = {(v.node, s.index): s for v in numbers.shown for s in v.shares}
@@ -624,7 +671,7 @@ def draw(numbers: Numbers) -> Scene:
             share, active = back.get((i, index)), now == i
             way, spots = ([(x, y + down) for x, y in points] for points in ways[i, index])
             texts = [number(v, 3) for v in (numbers.values[source], share.product if share else 0)]
-            mx, my = settle(spots, 9.2 * max(map(len, texts)), taken)
+            mx, my = settle(spots, 9.2 * max(map(len, texts)), taken, boxes)
             color = "red" if share and active else "blue" if active else "faint"
             scene.line(
                 *way, color=color, width=3 if active else 1.5, arrow=True, id=f"edge {i} {index}"
@@ -669,8 +716,18 @@ def draw(numbers: Numbers) -> Scene:
         if i in numbers.seen and i != last and (node.op is None or program.uses(i) > 1):
             full = number(numbers.seen[i], 3 if not numbers.rounded else 2)
             many = "sum " if program.uses(i) > 1 else ""
-            scene.text(x - (0 if many else 8), y + BOX / 2 + 12, f"{many}∂ = {full}", size=13, color="red", bold=True,
-                       id=f"total {i}")  # fmt: skip
+            text = f"{many}∂ = {full}"  # ends with its node: to the right there are edges and their numbers
+            right = max(x + HALF, 7.4 * len(text) + 2)
+            scene.text(
+                right,
+                y + BOX / 2 + 12,
+                text,
+                size=13,
+                color="red",
+                bold=True,
+                anchor="end",
+                id=f"total {i}",
+            )
     return scene
 
 
@@ -849,9 +906,7 @@ class GraphStepper(Experiment):
         lambda n: (
             math.isfinite(n.values[-1])
             and any(
-                math.isnan(n.engine[i])
-                for i, node in enumerate(n.program.nodes)
-                if node.op is None
+                math.isnan(n.engine[i]) for i, node in enumerate(n.program.nodes) if node.op is None
             )
         ),
         "Backward multiplies numbers that forward never multiplies; inf × 0 is where it breaks. That is why sigmoid "
