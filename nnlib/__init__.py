@@ -13,6 +13,7 @@ from . import (
     functional,
     init,
     inspection,
+    kernels,
     models,
     optim,
     testing,

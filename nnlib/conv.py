@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from . import kernels
 from .core import Array, Tensor, op
 from .device import get_array_module
 
@@ -46,7 +47,8 @@ def conv2d(
     x, w, b = input, weight, bias
     s, p, d = _settings("conv2d", x, w, b, stride, padding, dilation, groups)
     x = x if x.ndim == 4 else x[None]  # (N, C, H, W)
-    form = _by_runs if _runs_fit(x, w, s, p, d, groups) else _by_windows
+    xp = get_array_module(x)
+    form = _by_runs if xp is np and _runs_fit(x, w, s, p, d, groups) else _by_windows
     out, grad_x, grad_weight = form(x, w, s, p, d, groups)  # (F, N, oh, ow): channels first in memory
     if b is not None:
         out += b.reshape(-1, 1, 1, 1)
@@ -54,7 +56,7 @@ def conv2d(
 
     @once  # one view for all: the gradients share what they compute from it
     def upstream(g):
-        return g.reshape(N, F, oh, ow).swapaxes(0, 1)  # (F, N, oh, ow)
+        return xp.ascontiguousarray(g.reshape(N, F, oh, ow).swapaxes(0, 1))  # (F, N, oh, ow)
 
     return (
         out.swapaxes(0, 1).reshape(*input.shape[:-3], F, oh, ow),
@@ -66,17 +68,22 @@ def conv2d(
 
 def _by_windows(x, w, s, p, d, G):
     """The convolution as it is usually written: the windows as columns, and one product per group."""
-    (F, c, kh, kw), (N, C) = w.shape, x.shape[:2]
-    padded = _pad_zeros(x, p)
-    cols = _windows(padded, (kh, kw), s, d)  # (N, C, oh, ow, kh, kw)
-    oh, ow = cols.shape[2:4]
-    cols = cols.transpose(1, 4, 5, 0, 2, 3)  # (C, kh, kw, N, oh, ow)
+    (F, c, kh, kw), (N, C), on_gpu = w.shape, x.shape[:2], kernels.fit(x, w)
+    oh, ow = ((n + sum(q) - e * (k - 1) - 1) // t + 1 for n, q, e, k, t in zip(x.shape[2:], p, d, (kh, kw), s))
+    if on_gpu:
+        cols = kernels.im2col(x, (kh, kw), s, p, d, (oh, ow))
+    else:
+        padded = _pad_zeros(x, p)
+        cols = _windows(padded, (kh, kw), s, d)  # (N, C, oh, ow, kh, kw)
+        cols = cols.transpose(1, 4, 5, 0, 2, 3)  # (C, kh, kw, N, oh, ow)
     cols = cols.reshape(G, c * kh * kw, N * oh * ow)  # (G, c·kh·kw, N·oh·ow): a column is what one window sees
     rows = w.reshape(G, F // G, c * kh * kw)  # (G, f, c·kh·kw): a row is a filter
     out = rows @ cols  # (G, f, N·oh·ow)
 
     def grad_x(g):
         dcols = rows.swapaxes(1, 2) @ g.reshape(G, F // G, N * oh * ow)  # (G, c·kh·kw, N·oh·ow)
+        if on_gpu:
+            return kernels.col2im(dcols.reshape(C * kh * kw, N * oh * ow), x.shape, (kh, kw), s, p, d, (oh, ow))
         dcols = dcols.reshape(C, kh, kw, N, oh, ow)
         dx = get_array_module(x).zeros((C, N, *padded.shape[2:]), x.dtype)
         for (i, j), seen in _offsets((kh, kw), s, d, (oh, ow)):  # the pixels that kernel element (i, j) has seen
@@ -251,6 +258,9 @@ def max_pool1d(
 def _max_pool(name, n, x, kernel, stride, padding, dilation, ceil_mode, return_indices):
     k, s, p, d, size = _pool_settings(name, n, x, kernel, stride, padding, dilation, ceil_mode)
     xp = get_array_module(x)
+    if kernels.fit(x):
+        out, winner, grad_x = kernels.max_pool(x, n, k, s, p, d, size)
+        return _with_places(out, grad_x, winner, k, s, p, d, x) if return_indices else (out, grad_x)
     padded = _pad_zeros(x, p, -math.inf)
     # Every kernel offset in turn shows all windows the one element it sees there.
     elements = [padded[seen] for _, seen in _offsets(k, s, d, size)]  # kh·kw times (N, C, oh, ow)
@@ -274,11 +284,14 @@ def _max_pool(name, n, x, kernel, stride, padding, dilation, ceil_mode, return_i
             dx[seen] += g * (winner == turn)
         return _crop(dx, p)
 
-    if not return_indices:
-        return out, grad
-    place = 0  # of the maximum in the unpadded x, flattened
-    for axis, where in enumerate(xp.unravel_index(winners().astype(np.int64), k)):
-        steps = xp.arange(size[axis]).reshape(-1, *[1] * (n - 1 - axis))
+    return _with_places(out, grad, winners(), k, s, p, d, x) if return_indices else (out, grad)
+
+
+def _with_places(out, grad, winner, k, s, p, d, x):
+    """A pooling with the place of each maximum in the unpadded x, flattened."""
+    xp, n, place = get_array_module(x), len(k), 0
+    for axis, where in enumerate(xp.unravel_index(winner.astype(np.int64), k)):
+        steps = xp.arange(out.shape[axis - n]).reshape(-1, *[1] * (n - 1 - axis))
         place = place * x.shape[axis - n] + steps * s[axis] + where * d[axis] - p[axis][0]
     return (out, place), grad
 
@@ -378,6 +391,9 @@ def _adaptive_avg_pool(name, n, x, output_size):
     _check_input(name, n, x)
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
     size = _pair(name, "output_size", [x.shape[i - n] if o is None else o for i, o in enumerate(given)], n, 0)
+    if get_array_module(x) is not np and set(size) == {1} and x.size:  # the global mean: one reduction
+        axes, share = tuple(range(x.ndim - n, x.ndim)), 1 / math.prod(x.shape[-n:])
+        return x.mean(axes, keepdims=True), lambda g: get_array_module(x).broadcast_to(g * share, x.shape)
     A, *B = (_cells(length, cells, x) for length, cells in zip(x.shape[-n:], size))  # (oh, H), (ow, W)
     if n == 1:
         return x @ A.T, lambda g: g @ A

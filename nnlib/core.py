@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from . import autograd, cuda
+from . import autograd, cuda, kernels
 from .autograd import Node, _mode
 from .device import (
     _quiet,
@@ -887,7 +887,8 @@ def add(input: Array, other: Array):
     [2.0, 3.0]
     """
     x, y = input, other
-    return x + y, lambda g: unbroadcast(g, x), lambda g: unbroadcast(g, y)
+    out = kernels.add(x, y) if accelerators else x + y
+    return out, lambda g: unbroadcast(g, x), lambda g: unbroadcast(g, y)
 
 
 @op
@@ -1126,6 +1127,8 @@ def tanh(input: Array):
     0.0
     """
     out = get_array_module(input).tanh(_as_float(input))
+    if kernels.fit(out):
+        return out, lambda g: kernels.elementwise("tanh_grad", out, g)
     return out, lambda g: g * (1 - out * out)
 
 
@@ -1137,6 +1140,9 @@ def sigmoid(input: Array):
     0.5
     """
     x, xp = _as_float(input), get_array_module(input)
+    if kernels.fit(x):
+        out = kernels.elementwise("sigmoid", x)
+        return out, lambda g: kernels.elementwise("sigmoid_grad", out, g)
     out = xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))  # e^x/(1+e^x) below 0, 1/(1+e^−x) above
     return out, lambda g: g * (out * (1 - out))
 

@@ -7,6 +7,7 @@ with ``pip install 'nnlib[cuda12]'`` or ``'nnlib[cuda13]'``, whichever the drive
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +25,7 @@ __all__ = [
 _cupy: Any = None
 _count = 0  # GPUs
 _problem = ""  # why there is no GPU, and what to do
+_in_flight: deque[Any] = deque()  # copies under way, and the pinned memory they read
 _peak: list[int] = []  # the most bytes in use so far, while somebody wants to know
 
 
@@ -218,7 +220,14 @@ def move(array: Any, device: str) -> Any:
         return get_array_module(array).asnumpy(array)
     try:
         with _cupy.cuda.Device(int(device[5:])):
-            return _cupy.asarray(array)
+            if not isinstance(getattr(array, "base", None), _cupy.cuda.PinnedMemoryPointer):
+                return _cupy.asarray(array)
+            there, stream = _cupy.empty(array.shape, array.dtype), _cupy.cuda.get_current_stream()
+            there.set(array, stream)
+            _in_flight.append((stream.record(), array))  # nobody may write there before the copy is done
+            while _in_flight and _in_flight[0][0].done:
+                _in_flight.popleft()
+            return there
     except MemoryError as error:
         raise explained(error, "to") from None
 

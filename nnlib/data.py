@@ -6,11 +6,13 @@ import gzip
 import math
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from . import cuda
 from .core import Tensor, as_tensor, get_default_dtype, stack, tensor
 from .device import rng
 from .download import cache_folder, fetch
@@ -122,6 +124,8 @@ class DataLoader:
     """Batches of a dataset, one pass an epoch.  PyTorch: ``torch.utils.data.DataLoader``.
 
     ``shuffle`` draws a new order each epoch. ``batch_sampler``, an iterable of index lists, replaces both.
+    ``pin_memory`` puts batches into page-locked memory, from which ``to("cuda")`` neither waits nor makes a detour, and
+    has the next batch of a TensorDataset ready while this one is used; without a GPU it changes nothing.
 
     >>> loader = nn.data.DataLoader(nn.data.TensorDataset(nn.arange(5)), batch_size=2)
     >>> [batch.tolist() for batch, in loader], len(loader)
@@ -130,7 +134,7 @@ class DataLoader:
 
     def __init__(
         self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False, drop_last: bool = False,
-        batch_sampler: Iterable[Any] | None = None,
+        batch_sampler: Iterable[Any] | None = None, pin_memory: bool = False,
     ) -> None:  # fmt: skip
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size must be an integer >= 1, got {batch_size!r}. Use batch_size=32.")
@@ -138,7 +142,7 @@ class DataLoader:
             kind = type(dataset).__name__
             raise TypeError(f"DataLoader: dataset must be a Dataset, got {kind}. Use TensorDataset(X, y).")
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
-        self.batch_sampler = batch_sampler
+        self.batch_sampler, self.pin_memory = batch_sampler, pin_memory
 
     def __len__(self) -> int:
         if self.batch_sampler is not None:
@@ -147,14 +151,34 @@ class DataLoader:
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
+        if self.pin_memory and cuda.is_available():
+            return self._pinned_batches()
+        return map(self._batch, self._indices())
+
+    def _indices(self) -> Iterator[Any]:
         if self.batch_sampler is not None:
-            for indices in self.batch_sampler:
-                yield self._batch(np.asarray(indices))
+            yield from map(np.asarray, self.batch_sampler)
             return
         n = len(self.dataset)
         order = rng().permutation(n) if self.shuffle else np.arange(n)
         for i in range(len(self)):
-            yield self._batch(order[i * self.batch_size : (i + 1) * self.batch_size])
+            yield order[i * self.batch_size : (i + 1) * self.batch_size]
+
+    def _pinned_batches(self) -> Iterator[Any]:
+        """A thread takes rows of arrays one batch ahead; other examples may draw random numbers, so they wait."""
+        source: Any = self.dataset
+        while isinstance(source, Subset):
+            source = source.dataset
+        if not isinstance(source, TensorDataset):
+            yield from (_pinned(self._batch(indices)) for indices in self._indices())
+            return
+        with ThreadPoolExecutor(1) as thread:
+            coming: list[Any] = []
+            for indices in self._indices():
+                coming.append(thread.submit(lambda rows: _pinned(self._batch(rows)), indices))
+                if len(coming) > 1:
+                    yield coming.pop(0).result()
+            yield from (last.result() for last in coming)
 
     def _batch(self, indices: Any) -> Any:
         source: Any = self.dataset
@@ -164,6 +188,14 @@ class DataLoader:
         if isinstance(source, TensorDataset):  # rows of arrays at once
             return tuple(t.detach()[rows] for t in source.tensors)
         return _collate([source[int(i)] for i in rows])
+
+
+def _pinned(batch: Any) -> Any:
+    if isinstance(batch, (tuple, list)):
+        return tuple(map(_pinned, batch))
+    if isinstance(batch, dict):
+        return {key: _pinned(value) for key, value in batch.items()}
+    return batch.pin_memory() if isinstance(batch, Tensor) else batch
 
 
 def _collate(examples: list[Any]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from . import kernels
 from .conv import *  # noqa: F403
 from .conv import once
 from .core import Array, Tensor, _as_float, _axes, op, sigmoid, unbroadcast, where
@@ -28,6 +29,9 @@ def relu(input: Array):
     [0.0, 2.0]
     """
     x = input
+    if kernels.fit(x):
+        out = kernels.elementwise("relu", x)
+        return out, lambda g: kernels.elementwise("relu_grad", out, g)
     out = get_array_module(x).maximum(x, 0)
     return out, lambda g: g * (out != 0)  # NaN counts as above 0, as in PyTorch
 
@@ -74,6 +78,8 @@ def gelu(input: Array, approximate: str = "none"):
         return 0.5 * x * (1 + bent), lambda g: g * slope
     if approximate != "none":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}. Use approximate='tanh'.")
+    if kernels.fit(x):
+        return kernels.elementwise("gelu", x), lambda g: kernels.elementwise("gelu_grad", x, g)
     below = 0.5 * (1 + _erf(x / math.sqrt(2)))
     density = xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
     return x * below, lambda g: g * (below + x * density)
@@ -163,6 +169,8 @@ def softmax(input: Array, dim: int | None = None):
     """
     x, xp = _as_float(input), get_array_module(input)
     axes = _axes("softmax", x, _one_dim("softmax", dim))
+    if kernels.fit(x) and axes == (x.ndim - 1,):
+        return kernels.softmax(x, logarithm=False)
     p = xp.exp(x - x.max(axes, keepdims=True))
     p = p / p.sum(axes, keepdims=True)
     return p, lambda g: p * (g - (g * p).sum(axes, keepdims=True))
@@ -177,6 +185,8 @@ def log_softmax(input: Array, dim: int | None = None):
     """
     x, xp = _as_float(input), get_array_module(input)
     axes = _axes("log_softmax", x, _one_dim("log_softmax", dim))
+    if kernels.fit(x) and axes == (x.ndim - 1,):
+        return kernels.softmax(x, logarithm=True)
     out = x - x.max(axes, keepdims=True)
     out = out - xp.log(xp.exp(out).sum(axes, keepdims=True))
     return out, lambda g: g - xp.exp(out) * g.sum(axes, keepdims=True)
@@ -362,6 +372,10 @@ def batch_norm(
         v = v[:, part].swapaxes(0, 1)
         return v.reshape(len(v), n)
 
+    if kernels.fit(x, running_mean, running_var, weight, bias):
+        out, gradients = kernels.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
+        gradients = once(gradients)
+        return out, *(lambda g, i=i: gradients(g)[i] for i in range(3))
     count, w = x.dtype.type(n), xp.ones(C, x.dtype) if weight is None else weight
     mean, var = (xp.empty(C, x.dtype) if training else v.astype(x.dtype) for v in (running_mean, running_var))
     out = xp.empty((C, N, *x.shape[2:]), x.dtype).swapaxes(0, 1)  # (N, C, …), channels first in memory
@@ -432,6 +446,9 @@ def layer_norm(input: Array, normalized_shape: Any, weight: Array = None, bias: 
             raise ValueError(f"layer_norm: {what} must have shape {shape}, got {array.shape}. Reshape it.")
     size = math.prod(shape)
     rows = x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), size)
+    if kernels.fit(x, weight, bias):
+        _check_eps("layer_norm", eps)
+        return kernels.norm_rows(x, len(rows), weight, bias, 1, 1, eps)
     hat, grad_hat = _standardise("layer_norm", rows, eps)
     hat = hat.reshape(x.shape)
     return _affine(hat, weight, bias, lambda g: grad_hat(g.reshape(rows.shape)).reshape(x.shape))
@@ -456,6 +473,9 @@ def group_norm(input: Array, num_groups: int, weight: Array = None, bias: Array 
     _check_statistics("group_norm", x.shape[1], None, None, weight, bias)
     N, C = x.shape[:2]
     rows = x.reshape(N * num_groups, C // num_groups * math.prod(x.shape[2:]))
+    if kernels.fit(x, weight, bias):
+        _check_eps("group_norm", eps)
+        return kernels.norm_rows(x, len(rows), weight, bias, num_groups, math.prod(x.shape[2:]), eps)
     hat, grad_hat = _standardise("group_norm", rows, eps)
     w, b = (None if v is None else v.reshape(1, C, *[1] * (x.ndim - 2)) for v in (weight, bias))
     out, grad_x, grad_weight, grad_bias = _affine(
@@ -568,7 +588,10 @@ def cross_entropy(
 def _cross_entropy(input: Array, target: Any, ignore_index: int):
     """The common case in one op: logits (N, K), classes (N,), mean. It never makes the (N, K) log-probabilities."""
     z, y, xp = input, target, get_array_module(input)
-    _check_target("cross_entropy", z, y, ignore_index)
+    on_gpu = kernels.fit(z) and y.dtype == np.int64
+    _check_target("cross_entropy", z, y, ignore_index, look=not on_gpu)
+    if on_gpu:
+        return kernels.cross_entropy(z, y, ignore_index)
     rows, counted = xp.arange(len(y)), y != ignore_index
     y = xp.where(counted, y, 0)
     n = counted.sum().astype(z.dtype)
@@ -595,7 +618,7 @@ def _check_weight(name: str, input: Tensor, weight: Any) -> None:
         )
 
 
-def _check_target(name: str, z: Any, y: Any, ignore_index: int | None) -> None:
+def _check_target(name: str, z: Any, y: Any, ignore_index: int | None, look: bool = True) -> None:
     expected = z.shape[:1] + z.shape[2:] if z.ndim > 1 else ()
     if not z.ndim or y.shape != expected:
         raise ValueError(
@@ -603,7 +626,8 @@ def _check_target(name: str, z: Any, y: Any, ignore_index: int | None) -> None:
             "Use "
             + ("target.argmax(1) of one-hot rows." if y.shape == z.shape else "target.reshape(-1).")
         )
-    _check_classes(name, y, z.shape[1] if z.ndim > 1 else z.shape[0], ignore_index)
+    if look:
+        _check_classes(name, y, z.shape[1] if z.ndim > 1 else z.shape[0], ignore_index)
 
 
 def _cross_entropy_probabilities(

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from . import cuda, lr_scheduler
+from . import cuda, kernels, lr_scheduler
 from .autograd import now
 from .core import Tensor
 from .device import device_of, get_array_module, quietly
@@ -91,19 +91,29 @@ class Optimizer:
     def step(self) -> None:
         """Update every parameter that has a gradient."""
         for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
+            ready = [p for p in group["params"] if p.grad is not None]
+            for p in ready:
                 if p.grad.shape != p.shape:
                     raise ValueError(
                         f"step: gradient {p.grad.shape} and parameter {p.shape} differ in shape. "
                         "Use backward() to make gradients."
                     )
-                self._update(p.data, p.grad, group, self.state.setdefault(id(p), {}))
+            states = [self.state.setdefault(id(p), {}) for p in ready]
+            if ready and kernels.fit(*(p.data for p in ready), *(p.grad for p in ready)):
+                self._update_all([p.data for p in ready], [p.grad for p in ready], group, states)
+            else:
+                for p, state in zip(ready, states):
+                    self._update(p.data, p.grad, group, state)
+            for p in ready:
                 p.version = now()
 
     def _update(self, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
         raise NotImplementedError
+
+    def _update_all(self, p: list[Any], g: list[Any], group: dict[str, Any], states: list[dict[str, Any]]) -> None:
+        """The update of a whole group on a GPU; SGD and Adam do it in one launch."""
+        for member in zip(p, g, states):
+            self._update(*member[:2], group, member[2])
 
     def state_dict(self) -> dict[str, Any]:
         """Settings and state as plain data; parameters are numbered in order."""
@@ -175,6 +185,20 @@ class SGD(Optimizer):
         p -= group["lr"] * g
 
 
+    def _update_all(self, p: list[Any], g: list[Any], group: dict[str, Any], states: list[dict[str, Any]]) -> None:
+        xp, momentum = get_array_module(p[0]), group["momentum"]
+        numbers = (group["lr"], momentum, group["dampening"], group["weight_decay"])
+        begun = ["momentum_buffer" in state or not momentum for state in states]
+        for old in {*begun}:  # the first v is the gradient itself
+            chosen = [i for i, known in enumerate(begun) if known == old]
+            if not old:
+                for i in chosen:
+                    states[i]["momentum_buffer"] = xp.empty(p[i].shape, p[i].dtype)
+            m = [states[i]["momentum_buffer"] for i in chosen] if momentum else None
+            columns = ([p[i] for i in chosen], [g[i] for i in chosen], m, None, None)
+            kernels.optimizer_step("sgd", columns, (*map(float, numbers), int(group["nesterov"]), int(not old)))
+
+
 class Adam(Optimizer):
     """Steps of about lr: running mean of the gradient over the root of that of its square.
 
@@ -220,6 +244,18 @@ class Adam(Optimizer):
         v *= beta2
         v += (1 - beta2) * (g * g)
         p -= (lr / (1 - beta1**t)) * m / (xp.sqrt(v) / math.sqrt(1 - beta2**t) + group["eps"])
+
+
+    def _update_all(self, p: list[Any], g: list[Any], group: dict[str, Any], states: list[dict[str, Any]]) -> None:
+        xp = get_array_module(p[0])
+        for array, state in zip(p, states):
+            if not state:
+                state.update(step=0, exp_avg=xp.zeros_like(array), exp_avg_sq=xp.zeros_like(array))
+            if isinstance(state["step"], int):  # counted on the device from here on
+                state["step"] = xp.full((), state["step"], array.dtype)
+        m, v, step = ([state[key] for state in states] for key in ("exp_avg", "exp_avg_sq", "step"))
+        numbers = (group["lr"], *group["betas"], group["eps"], group["weight_decay"])
+        kernels.optimizer_step("adam", (p, g, m, v, step), (*map(float, numbers), int(self.decoupled)))
 
 
 class AdamW(Adam):

@@ -112,6 +112,12 @@ def signature(text: str) -> inspect.Signature:
 # ------------------------------------------------------------------------------------- arrays
 
 
+def not_captured(what: str) -> None:
+    """While a graph is being captured nothing may wait for the device, or come from memory that will be gone."""
+    if state.stream.capturing:
+        raise CUDARuntimeError(900, f"cudaErrorStreamCaptureUnsupported: {what} while a graph is captured")
+
+
 def host(value: Any) -> Any:
     """What NumPy may see of an argument; a NumPy array among device arrays is an error, as in CuPy."""
     if isinstance(value, ndarray):
@@ -175,16 +181,16 @@ class ndarray:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        return bool(self._a)
+        return bool(self.get())
 
     def __int__(self) -> int:
-        return int(self._a)
+        return int(self.get())
 
     def __float__(self) -> float:
-        return float(self._a)
+        return float(self.get())
 
     def __repr__(self) -> str:
-        return repr(self._a)
+        return repr(self.get())
 
     def __format__(self, spec: str) -> str:
         if spec:
@@ -202,16 +208,18 @@ class ndarray:
         self._a[host(index)] = host(value)
 
     def get(self) -> np.ndarray:
+        not_captured("a copy to the host")
         return self._a.copy()
 
-    def set(self, array: np.ndarray) -> None:
+    def set(self, array: np.ndarray, stream: Any = None) -> None:
+        not_captured("a copy from the host")
         self._a[...] = array
 
     def item(self) -> Any:
-        return self._a.item()
+        return self.get().item()
 
     def tolist(self) -> Any:
-        return self._a.tolist()
+        return self.get().tolist()
 
     def fill(self, value: Any) -> None:
         self._a.fill(host(value))
@@ -300,6 +308,7 @@ def _function(name: str) -> Any:
             keywords = {k: v for k, v in kwargs.items() if k != "blocking"}
             if isinstance(args[0], ndarray):
                 return device(numpys(args[0]._a, *args[1:], **keywords), args[0])
+            not_captured("a copy from the host")
             return device(np.array(args[0], *args[1:], **{k: v for k, v in keywords.items() if k != "copy"}))
         if name == "asnumpy":
             return args[0].get() if isinstance(args[0], ndarray) else np.asarray(args[0])
@@ -340,8 +349,12 @@ class Generator:
 
 COMPILER = shutil.which("g++") or shutil.which("clang++") or shutil.which("c++")
 
-SHIM = r"""
+MATHS = """
 #include <cmath>
+using std::exp; using std::log; using std::sqrt; using std::pow; using std::nan; using std::erf; using std::tanh;
+"""
+SHIM = MATHS + r"""
+#include <csetjmp>
 #include <cstdlib>
 #include <functional>
 #include <vector>
@@ -349,15 +362,32 @@ SHIM = r"""
 #define __global__
 #define __device__
 #define __shared__ static
-using std::exp; using std::log; using std::sqrt; using std::pow; using std::nan; using std::erf; using std::tanh;
 struct Place { int x, y, z; };
 static Place gridDim, blockDim, blockIdx, threadIdx;
-static ucontext_t scheduler;
-static std::vector<ucontext_t> fibers;
-static std::vector<char> finished;
 static std::function<void()> body;
-static void begin() { body(); finished[threadIdx.x] = 1; }
-static void __syncthreads() { swapcontext(&fibers[threadIdx.x], &scheduler); }
+// A thread that waits for others is a fiber with a stack of its own, used again by the next block. They switch by
+// _longjmp, which unlike swapcontext asks the system nothing.
+struct Fiber { jmp_buf here; bool made, finished; std::vector<char> stack; };
+static std::vector<Fiber> fibers(1024);
+static jmp_buf scheduler;
+static void pause_(Fiber& f) { if (!_setjmp(f.here)) _longjmp(scheduler, 1); }
+static void live() {
+    Fiber& mine = fibers[threadIdx.x];
+    for (;;) { body(); mine.finished = true; pause_(mine); }
+}
+static void run(Fiber& f) {
+    if (_setjmp(scheduler)) return;
+    if (f.made) _longjmp(f.here, 1);
+    static ucontext_t context;
+    f.made = true;
+    f.stack.resize(65536);
+    getcontext(&context);
+    context.uc_stack.ss_sp = f.stack.data();
+    context.uc_stack.ss_size = f.stack.size();
+    makecontext(&context, live, 0);
+    setcontext(&context);
+}
+static void __syncthreads() { pause_(fibers[threadIdx.x]); }
 template <class V> V __shfl_xor_sync(unsigned, V value, int mask) {
     static V slots[1024];
     slots[threadIdx.x] = value;
@@ -371,30 +401,15 @@ static int launch(const int* grid, int threads, bool waits, std::function<void()
     gridDim = {grid[0], grid[1], grid[2]};
     blockDim = {threads, 1, 1};
     body = kernel;
-    static std::vector<std::vector<char>> stacks;
-    if (waits) { fibers.resize(threads); stacks.resize(threads); }
     for (blockIdx.z = 0; blockIdx.z < grid[2]; blockIdx.z++)
         for (blockIdx.y = 0; blockIdx.y < grid[1]; blockIdx.y++)
             for (blockIdx.x = 0; blockIdx.x < grid[0]; blockIdx.x++) {
-                if (!waits) { for (threadIdx.x = 0; threadIdx.x < threads; threadIdx.x++) body(); continue; }
-                finished.assign(threads, 0);
-                for (int t = 0; t < threads; t++) {
-                    stacks[t].resize(32768);
-                    getcontext(&fibers[t]);
-                    fibers[t].uc_stack.ss_sp = stacks[t].data();
-                    fibers[t].uc_stack.ss_size = stacks[t].size();
-                    fibers[t].uc_link = &scheduler;
-                    makecontext(&fibers[t], begin, 0);
-                }
-                for (bool alive = true; alive;) {
-                    int left = 0;
-                    for (int t = 0; t < threads; t++) {
-                        threadIdx.x = t;
-                        swapcontext(&scheduler, &fibers[t]);
-                        left += finished[t];
-                    }
+                if (!waits) { for (threadIdx.x = 0; threadIdx.x < threads; threadIdx.x++) kernel(); continue; }
+                for (int t = 0; t < threads; t++) fibers[t].finished = false;
+                for (int left = 0; left < threads;) {
+                    left = 0;
+                    for (int t = 0; t < threads; t++) { threadIdx.x = t; run(fibers[t]); left += fibers[t].finished; }
                     if (left && left < threads) return 1;
-                    alive = !left;
                 }
             }
     return 0;
@@ -493,7 +508,7 @@ class ElementwiseKernel:
         lines = [f"T& {x} = ((T**)a)[{k}][i];" for k, (_, x) in enumerate(both)]
         scalar = "float" if dtype == np.float32 else "double"
         loop = f"for (long long i = 0; i < n; i++) {{ {' '.join(lines)} {self.operation}; }}"
-        code = f'{SHIM}\ntypedef {scalar} T;\nextern "C" void run(long long n, void** a) {{ {loop} }}'
+        code = f'{MATHS}\ntypedef {scalar} T;\nextern "C" void run(long long n, void** a) {{ {loop} }}'
         pointers = (ctypes.c_void_p * len(both))(*(v.ctypes.data for v in [*wide, *results]))
         compiled(code, ()).run(ctypes.c_longlong(wide[0].size), pointers)
         outs = args[n:] or [device(r) for r in results]
@@ -560,10 +575,7 @@ class Stream:
         state.stream = self.before
 
     def synchronize(self) -> None:
-        if self.capturing:
-            raise CUDARuntimeError(
-                900, "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing"
-            )
+        not_captured("waiting")
         state.synchronized += 1
 
     def begin_capture(self, mode: Any = None) -> None:
@@ -581,6 +593,9 @@ class Stream:
 
     def is_capturing(self) -> bool:
         return self.capturing
+
+    def record(self) -> Any:
+        return SimpleNamespace(done=True)
 
 
 class MemoryPool:
@@ -649,14 +664,20 @@ def module() -> ModuleType:
     )  # fmt: skip
     names["cuda"] = SimpleNamespace(
         runtime=runtime, Device=_entered, Stream=Stream, MemoryPool=MemoryPool, using_allocator=_entered,
-        get_current_stream=lambda: state.stream, memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+        get_current_stream=lambda: state.stream, PinnedMemoryPointer=PinnedMemoryPointer,
+        set_allocator=lambda allocator=None: None, memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     )  # fmt: skip
     return cupy
 
 
+class PinnedMemoryPointer(bytearray):
+    """Page-locked memory."""
+
+
 def _pinned(shape: Any, dtype: Any = float, order: str = "C") -> np.ndarray:
     state.pinned += 1
-    return np.empty(shape, dtype, order)  # type: ignore[call-overload]
+    memory = PinnedMemoryPointer(max(int(np.prod(shape)) * np.dtype(dtype).itemsize, 1))
+    return np.ndarray(shape, dtype, memory, order=order)  # type: ignore[call-overload]
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import shutil
+import subprocess
 import symtable
 import sys
 from collections.abc import Iterator
@@ -36,7 +38,9 @@ def cuda() -> Iterator[Any]:
 
         yield cupy
         return
-    with stand_in.installed() as cupy:
+    with pytest.MonkeyPatch.context() as patch, stand_in.installed() as cupy:
+        if not stand_in.COMPILER:
+            patch.setattr(nn.kernels, "enabled", False)
         yield cupy
 
 
@@ -135,6 +139,15 @@ def test_the_stand_in_has_cupys_functions_and_signatures() -> None:
 # ------------------------------------------------------------------------------------- every op
 
 
+@pytest.fixture(params=["kernels", "functions"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """With nnlib's own kernels, and with CuPy's functions alone."""
+    if request.param == "kernels" and not (REAL or stand_in.COMPILER):
+        pytest.skip("no C++ compiler here, so the kernels do not run")
+    monkeypatch.setattr(nn.kernels, "enabled", request.param == "kernels")
+    return request.param
+
+
 def run(case: Case, dtype: Any, device: str) -> tuple[list[Any], list[Any]]:
     """Outputs and gradients of a case on a device, as host arrays."""
     arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in case.arrays()]
@@ -149,7 +162,7 @@ def run(case: Case, dtype: Any, device: str) -> tuple[list[Any], list[Any]]:
 
 
 @EVERY
-def test_an_op_gives_the_same_on_the_device(case: Case) -> None:
+def test_an_op_gives_the_same_on_the_device(case: Case, form: str) -> None:
     if case.op == "F.dropout" and "p=0.4" not in case.note and "p=1.0" not in case.note:
         pytest.skip("its random numbers come from the device; test_dropout_draws_on_the_device")
     for dtype, tolerance in ((np.float64, 1e-10), (np.float32, 2e-5)):
@@ -265,7 +278,7 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_a_layer_computes_and_learns_the_same(name: str) -> None:
+def test_a_layer_computes_and_learns_the_same(name: str, form: str) -> None:
     make, shape = LAYERS[name]
     found = []
     for device in ("cpu", "cuda"):
@@ -309,7 +322,7 @@ def trained(optimizer: str, device: str, steps: int, dtype: Any = nn.float64) ->
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_training_goes_the_same_way(optimizer: str) -> None:
+def test_training_goes_the_same_way(optimizer: str, form: str) -> None:
     steps = 50 if REAL or optimizer == "momentum" else 5
     there, model, _ = trained(optimizer, "cuda", steps)
     here, twin, _ = trained(optimizer, "cpu", steps)
@@ -402,6 +415,292 @@ def test_distributions_work_there() -> None:
         assert there.sample((4,)).device == "cuda:0" and there.sample((4,)).shape == (4, 3)
     drawn = nn.distributions.Categorical(logits=nn.zeros(5, device="cuda")).sample((7,))
     assert drawn.shape == (7,) and drawn.device == "cuda:0"
+
+
+# ------------------------------------------------------------------------------------- kernels
+
+
+kernels_run = pytest.mark.skipif(not (REAL or stand_in.COMPILER), reason="no C++ compiler here: the kernels do not run")
+
+
+def both_forms(compute: Any, *arrays: Any) -> list[list[Any]]:
+    """Results of ``compute(*device tensors)`` (a list of device arrays) with the kernels, and without."""
+    found = []
+    for enabled in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(nn.kernels, "enabled", enabled)
+            tensors = [nn.tensor(a, device="cuda", requires_grad=a.dtype.kind == "f") for a in arrays]
+            out = compute(*tensors)
+            weights = np.random.default_rng(5).standard_normal(out.shape).astype(out.dtype)
+            out.backward(nn.tensor(weights, device="cuda"))
+            found.append([host(a) for a in (out.data, *(t.grad for t in tensors if t.grad is not None))])
+    return found
+
+
+def same(compute: Any, *arrays: Any) -> None:
+    stand_in.launches.clear()
+    with_kernels, without = both_forms(compute, *arrays)
+    assert REAL or stand_in.launches, "no kernel was launched, so nothing was compared"
+    for one, other in zip(with_kernels, without, strict=True):
+        tolerance = 1e-11 if one.dtype == np.float64 else 2e-5
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+def numbers(*shape: int, dtype: Any = np.float64) -> Any:
+    return np.random.default_rng(sum(shape)).standard_normal(shape).astype(dtype)
+
+
+def channels_first(t: Any) -> Any:
+    """The same images, in memory as a convolution leaves them."""
+    return nn.permute(nn.permute(t, 1, 0, 2, 3) * 1.0, 1, 0, 2, 3)
+
+
+GRID = [
+    (N, C, H, W, k, s, p, d)
+    for N, C, H, W in ((1, 1, 5, 5), (3, 2, 9, 7), (2, 5, 17, 33))
+    for k in ((1, 1), (3, 3), (2, 5))
+    for s in ((1, 1), (2, 3))
+    for p in ((0, 0), (1, 2))
+    for d in ((1, 1), (2, 1))
+    if H + 2 * p[0] > d[0] * (k[0] - 1) and W + 2 * p[1] > d[1] * (k[1] - 1)
+]
+
+
+@kernels_run
+@pytest.mark.parametrize("layout", ["images first", "channels first"])
+def test_windows_see_the_right_pixels(layout: str) -> None:
+    """im2col and col2im over a grid of shapes and settings: images that need several blocks, rows that do not fit."""
+    assert len(GRID) > 60
+    lay = channels_first if layout == "channels first" else (lambda t: t)
+    for N, C, H, W, k, s, p, d in GRID:
+        if (k, s, p) == ((1, 1), (1, 1), (0, 0)):
+            continue  # no columns to make
+        same(lambda x, w: F.conv2d(lay(x), w, None, s, p, d), numbers(N, C, H, W), numbers(3, C, *k))  # noqa: B023
+
+
+@kernels_run
+@pytest.mark.parametrize("layout", ["images first", "channels first"])
+def test_pools_take_the_right_pixels(layout: str) -> None:
+    lay = channels_first if layout == "channels first" else (lambda t: t)
+    for N, C, H, W, k, s, p, d in GRID:
+        if all(q <= n // 2 for q, n in zip(p, k)):
+            same(lambda x: F.max_pool2d(lay(x), k, s, p, d), numbers(N, C, H, W))  # noqa: B023
+    ties = np.round(numbers(2, 3, 12, 12))
+    same(lambda x: F.max_pool2d(x, 3, 2, 1), ties)
+    broken = numbers(2, 3, 12, 12)
+    broken[0, :, ::3, ::4], broken[1, 1] = np.nan, -np.inf
+    same(lambda x: F.max_pool2d(x, 3, 2, 1), broken)
+
+
+@kernels_run
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("M", [1, 2, 10, 31, 33, 256, 257, 1000])
+def test_rows_of_every_length(M: int, dtype: Any) -> None:
+    for R in (1, 5):
+        x = numbers(R, M, dtype=dtype)
+        same(lambda x: F.softmax(x, -1), x)
+        same(lambda x: F.log_softmax(x, -1), 30 * x)
+        classes = np.arange(R) % M
+        same(lambda x, y: F.cross_entropy(x, y), x, classes)
+        same(lambda x, y: F.cross_entropy(x, y, ignore_index=0), x, np.append(classes[:-1], M - 1)) if M > 1 else None
+        same(lambda x, w, b: F.layer_norm(x, (M,), w, b), x, numbers(M, dtype=dtype), numbers(M, dtype=dtype))
+        same(lambda x: F.layer_norm(x, (M,)), x)
+        same(lambda x, w, b: F.group_norm(x, 2, w, b), numbers(R, 4, M, dtype=dtype), *numbers(2, 4, dtype=dtype))
+
+
+@kernels_run
+@pytest.mark.parametrize("layout", ["images first", "channels first", "flat"])
+@pytest.mark.parametrize("training", [True, False])
+def test_channels_of_every_size(layout: str, training: bool) -> None:
+    """Up to several parts per channel (4,096 values each), whose moments are joined by the second launch."""
+    lay = channels_first if layout == "channels first" else (lambda t: t)
+    for shape in [(2, 1), (7, 5), (9000, 2)] if layout == "flat" else [(2, 3, 1, 1), (5, 4, 3, 7), (3, 2, 60, 70)]:
+        C = shape[1]
+        moved = []
+
+        def norm(x: Any, w: Any, b: Any) -> Any:
+            running = nn.zeros(C, dtype=x.dtype, device="cuda").data, nn.ones(C, dtype=x.dtype, device="cuda").data  # noqa: B023
+            out = F.batch_norm(lay(x), *running, w, b, training, 0.3, 1e-3)
+            moved.append([host(a) for a in running])  # noqa: B023
+            return out
+
+        same(norm, 5 + numbers(*shape), numbers(C), numbers(1, C)[0])
+        np.testing.assert_allclose(moved[0], moved[1], rtol=1e-11)
+        same(lambda x: F.batch_norm(lay(x), None, None, training=True), numbers(*shape))
+
+
+@kernels_run
+def test_a_variance_far_from_zero_keeps_its_digits() -> None:
+    """Σx² − (Σx)²/n would leave nothing of a spread of 1 around 10,000 in single precision."""
+    x = (1e4 + np.random.default_rng(0).standard_normal((8, 2, 40, 40))).astype(np.float32)
+    running = nn.zeros(2, device="cuda").data, nn.zeros(2, device="cuda").data
+    F.batch_norm(nn.tensor(x, device="cuda"), *running, training=True, momentum=1.0)
+    wide = x.astype(np.float64).transpose(1, 0, 2, 3).reshape(2, -1)
+    np.testing.assert_allclose(host(running[0]), wide.mean(1), rtol=1e-6)
+    np.testing.assert_allclose(host(running[1]), wide.var(1, ddof=1), rtol=1e-3)
+
+
+@kernels_run
+def test_a_class_that_does_not_exist_shows_in_the_loss() -> None:
+    z = nn.zeros(3, 4, device="cuda")
+    for wrong in (4, -1, 10**12):
+        assert np.isnan(F.cross_entropy(z, nn.tensor([0, wrong, 1], device="cuda")).item())
+    assert not np.isnan(F.cross_entropy(z, nn.tensor([0, 3, 1], device="cuda")).item())
+
+
+@kernels_run
+def test_more_parameters_than_one_launch_takes() -> None:
+    for name in OPTIMIZERS:
+        found = []
+        for device in ("cpu", "cuda"):
+            rng = np.random.default_rng(0)
+            parameters = [nn.Parameter(nn.tensor(rng.standard_normal(1 + 37 * i), device=device)) for i in range(170)]
+            optimizer = OPTIMIZERS[name](parameters)
+            for _ in range(3):
+                for p in parameters[::-1]:
+                    p.grad = nn.tensor(rng.standard_normal(p.shape), device=device).data
+                parameters[5].grad = None  # one that sits out
+                stand_in.launches.clear()
+                optimizer.step()
+            found.append(np.concatenate([p.detach().cpu().data for p in parameters]))
+        np.testing.assert_allclose(*found, rtol=1e-12)
+        assert REAL or len(stand_in.launches) == (6 if "Adam" in name else 3)  # 80 + 80 + 9 of them
+
+
+@without_gpu
+@kernels_run
+def test_a_training_step_launches_what_was_counted() -> None:
+    """nnlib's own kernels in one step of LeNet; CuPy adds its products, sums and biases."""
+    nn.manual_seed(0)
+    model = nn.models.LeNet().to("cuda")
+    optimizer = nn.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    x, y = nn.randn(4, 1, 28, 28, device="cuda"), nn.tensor([1, 2, 3, 4], device="cuda")
+    for _ in range(2):
+        stand_in.launches.clear()
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    counted = {name: stand_in.launches.count(name) for name in dict.fromkeys(stand_in.launches)}
+    convolutions = sum(isinstance(m, nn.Conv2d) for m in model.modules())
+    assert counted["sgd"] == counted["cross_entropy"] == counted["cross_entropy_grad"] == 1
+    assert counted["im2col"] == convolutions and counted["col2im"] == convolutions - 1  # x needs no gradient
+
+
+# ------------------------------------------------------------------------------------- graphs
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "Adam"])
+def test_a_whole_training_step_can_be_captured(optimizer: str) -> None:
+    """While a graph is captured, anything that waits for the device raises: the stand-in's copies do, as CUDA's do."""
+    if not (REAL or stand_in.COMPILER):
+        pytest.skip("CuPy's functions alone wait for the device to check the classes")
+    nn.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.1),
+        nn.Residual(nn.Conv2d(6, 6, 3, padding=1)), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LayerNorm(6),
+        nn.Linear(6, 5),
+    ).to("cuda")  # fmt: skip
+    made = OPTIMIZERS[optimizer](model.parameters())
+    x, y = nn.randn(8, 1, 8, 8, device="cuda"), nn.tensor(np.arange(8) % 5, device="cuda")
+    losses = []
+
+    def step() -> None:
+        loss = F.cross_entropy(model(x), y)
+        made.zero_grad()
+        loss.backward()
+        made.step()
+        losses[:] = [loss]
+
+    for _ in range(3):
+        step()
+    captured = nn.cuda.CUDAGraph()
+    with nn.cuda.graph(captured):
+        assert nn.cuda.is_current_stream_capturing()
+        step()
+    assert not nn.cuda.is_current_stream_capturing()
+    before = losses[0].item() if REAL else None
+    for _ in range(30):
+        captured.replay()
+    nn.cuda.synchronize()
+    if REAL:
+        assert losses[0].item() < before
+    else:
+        assert captured._graph.launched == 30
+
+
+@without_gpu
+@pytest.mark.parametrize("look", [lambda x: x.item(), lambda x: bool(x > 0), lambda x: repr(x), lambda x: x.cpu()])
+def test_a_look_at_a_value_breaks_a_capture_and_says_so(look: Any) -> None:
+    x = nn.ones(1, device="cuda")
+    with pytest.raises(RuntimeError, match="StreamCapture"), nn.cuda.graph(nn.cuda.CUDAGraph()):
+        look(x)
+    assert not nn.cuda.is_current_stream_capturing() and x.item() == 1.0
+
+
+# ------------------------------------------------------------------------------------- loaders
+
+
+def test_a_loader_pins_and_keeps_the_order() -> None:
+    data = nn.data.TensorDataset(nn.arange(20).float(), nn.arange(20))
+    batches = []
+    for pin in (False, True):
+        nn.manual_seed(1)
+        batches.append(
+            [[t.tolist() for t in batch] for batch in nn.data.DataLoader(data, 6, shuffle=True, pin_memory=pin)]
+        )
+    assert batches[0] == batches[1] and len(batches[0]) == 4
+    pinned = nn.data.DataLoader(nn.data.Subset(data, [3, 1]), 2, pin_memory=True)
+    ((x, y),) = pinned
+    assert type(x.data.base).__name__ == "PinnedMemoryPointer" and x.device == "cpu" and x.tolist() == [3.0, 1.0]
+    there = y.to("cuda")
+    y.fill_(0)
+    nn.cuda.synchronize()
+    assert there.tolist() == [3, 1] or REAL  # on a GPU the copy may still have been under way
+    assert [b.tolist() for b in nn.data.DataLoader([1.0, 2.0, 3.0], 2, pin_memory=True)] == [[1.0, 2.0], [3.0]]
+    assert list(nn.data.DataLoader(data, 6, pin_memory=True, batch_sampler=[])) == []
+
+
+# ------------------------------------------------------------------------------------- the compiler
+
+
+def test_the_kernels_compile(tmp_path: Path) -> None:
+    """By nvcc, for both dtypes and down to PTX, with every element-wise expression as a kernel of its own."""
+    nvcc = shutil.which("nvcc") or ("/usr/local/cuda/bin/nvcc" if Path("/usr/local/cuda/bin/nvcc").exists() else None)
+    if nvcc is None:
+        pytest.skip("no nvcc on this machine, so the CUDA source is only compiled as C++")
+    extra = []
+    for name, (given, made, code) in nn.kernels.ELEMENTWISE.items():
+        parameters = ", ".join(f"T {p.split()[1]}_" for p in given.split(","))
+        lines = "".join(f"T {n} = {n}_; " for n in (p.split()[1] for p in given.split(",")))
+        out = made.split()[1]
+        extra.append(f"KERNEL e_{name}({parameters}, T* result) {{ {lines} T {out}; {code}; *result = {out}; }}")
+    source = tmp_path / "k.cu"
+    source.write_text(nn.kernels._source() + "\n".join(extra), encoding="utf-8")
+    for scalar in ("float", "double"):
+        ptx = tmp_path / f"{scalar}.ptx"
+        done = subprocess.run(
+            [nvcc, "--ptx", "-Werror", "all-warnings", f"-DSCALAR={scalar}", "-o", str(ptx), str(source)],
+            capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        text = ptx.read_text(encoding="utf-8")
+        kernels = [*stand_in.kernels_of(nn.kernels._source()), *(f"e_{name}" for name in nn.kernels.ELEMENTWISE)]
+        assert len(kernels) > 20 and all(f".entry {name}(" in text for name in kernels)
+
+
+def test_a_missing_thread_at_a_barrier_is_noticed() -> None:
+    if not stand_in.COMPILER:
+        pytest.skip("no C++ compiler here")
+    source = (
+        'typedef SCALAR T;\n#define KERNEL extern "C" __global__ void\n'
+        "KERNEL half(T* x) {\n    if (threadIdx.x < 16) __syncthreads();\n}\n"
+    )
+    kernel = stand_in.RawModule(source, ("-DSCALAR=float",)).get_function("half")
+    with pytest.raises(AssertionError, match="some threads of a block wait"):
+        kernel((1,), (32,), (stand_in.device(np.zeros(1, np.float32)),))
+    with pytest.raises(AssertionError, match="got float64"):
+        kernel((1,), (32,), (stand_in.device(np.zeros(1)),))
 
 
 # ------------------------------------------------------------------------------------- other libraries
