@@ -8,7 +8,8 @@ with ``pip install 'nnlib[cuda12]'`` or ``'nnlib[cuda13]'``, whichever the drive
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -247,6 +248,31 @@ def pin_memory(array: np.ndarray) -> np.ndarray:
     pinned = empty_pinned(array.shape, array.dtype)
     pinned[...] = array
     return pinned
+
+
+def pinned_batches(make: Callable[[Any], Any], indices: Iterable[Any], ahead: bool) -> Iterator[Any]:
+    """``make(i)`` in page-locked memory for each i of ``indices``; ``ahead``: by a thread, while the last one is used.
+
+    A thread is for rows of arrays: other examples may draw random numbers, whose order must not depend on it.
+    """
+
+    def pinned(batch: Any) -> Any:
+        if isinstance(batch, (tuple, list)):
+            return tuple(map(pinned, batch))
+        if isinstance(batch, dict):
+            return {key: pinned(value) for key, value in batch.items()}
+        return batch.pin_memory() if hasattr(batch, "pin_memory") else batch
+
+    if not ahead:
+        yield from (pinned(make(i)) for i in indices)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        coming: deque[Any] = deque()
+        for i in indices:
+            coming.append(thread.submit(lambda rows: pinned(make(rows)), i))
+            if len(coming) > 1:
+                yield coming.popleft().result()
+        yield from (last.result() for last in coming)
 
 
 def same_device(name: str, names: Any, values: list[Any]) -> None:

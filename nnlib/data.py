@@ -6,7 +6,6 @@ import gzip
 import math
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +151,14 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         if self.pin_memory and cuda.is_available():
-            return self._pinned_batches()
+            return cuda.pinned_batches(self._batch, self._indices(), ahead=isinstance(self._source(), TensorDataset))
         return map(self._batch, self._indices())
+
+    def _source(self) -> Any:
+        source: Any = self.dataset
+        while isinstance(source, Subset):
+            source = source.dataset
+        return source
 
     def _indices(self) -> Iterator[Any]:
         if self.batch_sampler is not None:
@@ -164,22 +169,6 @@ class DataLoader:
         for i in range(len(self)):
             yield order[i * self.batch_size : (i + 1) * self.batch_size]
 
-    def _pinned_batches(self) -> Iterator[Any]:
-        """A thread takes rows of arrays one batch ahead; other examples may draw random numbers, so they wait."""
-        source: Any = self.dataset
-        while isinstance(source, Subset):
-            source = source.dataset
-        if not isinstance(source, TensorDataset):
-            yield from (_pinned(self._batch(indices)) for indices in self._indices())
-            return
-        with ThreadPoolExecutor(1) as thread:
-            coming: list[Any] = []
-            for indices in self._indices():
-                coming.append(thread.submit(lambda rows: _pinned(self._batch(rows)), indices))
-                if len(coming) > 1:
-                    yield coming.pop(0).result()
-            yield from (last.result() for last in coming)
-
     def _batch(self, indices: Any) -> Any:
         source: Any = self.dataset
         rows = indices
@@ -188,14 +177,6 @@ class DataLoader:
         if isinstance(source, TensorDataset):  # rows of arrays at once
             return tuple(t.detach()[rows] for t in source.tensors)
         return _collate([source[int(i)] for i in rows])
-
-
-def _pinned(batch: Any) -> Any:
-    if isinstance(batch, (tuple, list)):
-        return tuple(map(_pinned, batch))
-    if isinstance(batch, dict):
-        return {key: _pinned(value) for key, value in batch.items()}
-    return batch.pin_memory() if isinstance(batch, Tensor) else batch
 
 
 def _collate(examples: list[Any]) -> Any:

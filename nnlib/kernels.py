@@ -276,7 +276,35 @@ def batch_norm(
 # ---------------------------------------------------------------------------------------------- optimisers
 
 
-def optimizer_step(name: str, columns: Sequence[Any], numbers: tuple[Any, ...]) -> None:
+def sgd(p: list[Any], g: list[Any], group: dict[str, Any], states: list[dict[str, Any]]) -> None:
+    """SGD's update of all parameters of a group."""
+    xp, momentum = get_array_module(p[0]), group["momentum"]
+    numbers = (group["lr"], momentum, group["dampening"], group["weight_decay"])
+    begun = ["momentum_buffer" in state or not momentum for state in states]
+    for old in {*begun}:  # the first v is the gradient itself
+        chosen = [i for i, known in enumerate(begun) if known == old]
+        if not old:
+            for i in chosen:
+                states[i]["momentum_buffer"] = xp.empty(p[i].shape, p[i].dtype)
+        m = [states[i]["momentum_buffer"] for i in chosen] if momentum else None
+        columns = ([p[i] for i in chosen], [g[i] for i in chosen], m, None, None)
+        _step("sgd", columns, (*map(float, numbers), int(group["nesterov"]), int(not old)))
+
+
+def adam(p: list[Any], g: list[Any], group: dict[str, Any], states: list[dict[str, Any]], decoupled: bool) -> None:
+    """Adam's update of all parameters of a group, and AdamW's (``decoupled``)."""
+    xp = get_array_module(p[0])
+    for array, state in zip(p, states):
+        if not state:
+            state.update(step=0, exp_avg=xp.zeros_like(array), exp_avg_sq=xp.zeros_like(array))
+        if isinstance(state["step"], int):  # counted on the device from here on
+            state["step"] = xp.full((), state["step"], array.dtype)
+    m, v, step = ([state[key] for state in states] for key in ("exp_avg", "exp_avg_sq", "step"))
+    numbers = (group["lr"], *group["betas"], group["eps"], group["weight_decay"])
+    _step("adam", (p, g, m, v, step), (*map(float, numbers), int(decoupled)))
+
+
+def _step(name: str, columns: Sequence[Any], numbers: tuple[Any, ...]) -> None:
     """One launch for up to 80 parameters: ``columns`` holds their arrays p, g, m, v and step (None: not used)."""
     xp = get_array_module(columns[0][0])
     columns = [columns[0], [xp.ascontiguousarray(g) for g in columns[1]], *columns[2:]]

@@ -110,7 +110,7 @@ class Optimizer:
     def _update(self, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
         raise NotImplementedError
 
-    def _update_all(self, p: list[Any], g: list[Any], group: dict[str, Any], states: list[dict[str, Any]]) -> None:
+    def _update_all(self, p: Any, g: Any, group: dict[str, Any], states: Any) -> None:
         """The update of a whole group on a GPU; SGD and Adam do it in one launch."""
         for member in zip(p, g, states):
             self._update(*member[:2], group, member[2])
@@ -185,18 +185,7 @@ class SGD(Optimizer):
         p -= group["lr"] * g
 
 
-    def _update_all(self, p: list[Any], g: list[Any], group: dict[str, Any], states: list[dict[str, Any]]) -> None:
-        xp, momentum = get_array_module(p[0]), group["momentum"]
-        numbers = (group["lr"], momentum, group["dampening"], group["weight_decay"])
-        begun = ["momentum_buffer" in state or not momentum for state in states]
-        for old in {*begun}:  # the first v is the gradient itself
-            chosen = [i for i, known in enumerate(begun) if known == old]
-            if not old:
-                for i in chosen:
-                    states[i]["momentum_buffer"] = xp.empty(p[i].shape, p[i].dtype)
-            m = [states[i]["momentum_buffer"] for i in chosen] if momentum else None
-            columns = ([p[i] for i in chosen], [g[i] for i in chosen], m, None, None)
-            kernels.optimizer_step("sgd", columns, (*map(float, numbers), int(group["nesterov"]), int(not old)))
+    _update_all = staticmethod(kernels.sgd)
 
 
 class Adam(Optimizer):
@@ -246,16 +235,8 @@ class Adam(Optimizer):
         p -= (lr / (1 - beta1**t)) * m / (xp.sqrt(v) / math.sqrt(1 - beta2**t) + group["eps"])
 
 
-    def _update_all(self, p: list[Any], g: list[Any], group: dict[str, Any], states: list[dict[str, Any]]) -> None:
-        xp = get_array_module(p[0])
-        for array, state in zip(p, states):
-            if not state:
-                state.update(step=0, exp_avg=xp.zeros_like(array), exp_avg_sq=xp.zeros_like(array))
-            if isinstance(state["step"], int):  # counted on the device from here on
-                state["step"] = xp.full((), state["step"], array.dtype)
-        m, v, step = ([state[key] for state in states] for key in ("exp_avg", "exp_avg_sq", "step"))
-        numbers = (group["lr"], *group["betas"], group["eps"], group["weight_decay"])
-        kernels.optimizer_step("adam", (p, g, m, v, step), (*map(float, numbers), int(self.decoupled)))
+    def _update_all(self, p: Any, g: Any, group: dict[str, Any], states: Any) -> None:
+        kernels.adam(p, g, group, states, self.decoupled)
 
 
 class AdamW(Adam):
