@@ -1891,6 +1891,8 @@ def getitem(input: Array, index: Any):
     parts = index if isinstance(index, tuple) else (index,)
     basic = builtins.all(part is None or part is ... or isinstance(part, (int, slice, np.integer)) for part in parts)
     try:
+        if accelerators and not basic:
+            cuda.check_index(x, parts)
         out = x[index]
     except IndexError as error:
         hint = "Use .long() or a comparison." if getattr(index, "dtype", bool_).kind == "f" else "Check the index."

@@ -296,6 +296,24 @@ def same_device(name: str, names: Any, values: list[Any]) -> None:
         )
 
 
+def check_index(x: Any, parts: tuple[Any, ...]) -> None:
+    """Raise IndexError for a place outside ``x``, where CuPy would silently go round; it has to wait for the device."""
+    if is_current_stream_capturing():
+        return
+    lengths = [getattr(p, "ndim", 1) if getattr(p, "dtype", None) == bool else int(p is not None) for p in parts]
+    axis = 0
+    for part, length in zip(parts, lengths):
+        if part is ...:
+            axis += x.ndim - (sum(lengths) - 1)
+            continue
+        if getattr(part, "dtype", np.dtype(bool)).kind in "iu" and part.size and type(part) in accelerators:
+            low, high, n = int(part.min()), int(part.max()), x.shape[axis]
+            if not -n <= low <= high < n:
+                wrong = high if high >= n else low
+                raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {n}")
+        axis += length
+
+
 # ---------------------------------------------------------------------------------------------- graphs
 
 

@@ -62,11 +62,17 @@ def _module(xp: Any, scalar: str) -> Any:
     return xp.RawModule(code=_source(), options=(f"-DSCALAR={scalar}",))
 
 
+@functools.cache
+def _kernel(xp: Any, scalar: str, name: str, device: int) -> Any:
+    return _module(xp, scalar).get_function(name)  # of the current device
+
+
 def launch(name: str, like: Any, grid: tuple[int, ...], args: tuple[Any, ...], block: int = 256) -> None:
     """Start a kernel of ``kernels.cu`` in the dtype of ``like``: ``grid`` blocks of ``block`` threads."""
     if min(grid) > 0:
         scalar = "float" if like.dtype == np.float32 else "double"
-        _module(get_array_module(like), scalar).get_function(name)(grid, (block,), args)
+        kernel = _kernel(get_array_module(like), scalar, name, like.device.id)
+        kernel(grid, (block,), tuple(0 if a is None else a for a in args))  # 0: eight bytes, a null pointer
 
 
 def _blocks(n: int, each: int = 256) -> int:

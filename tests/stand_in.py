@@ -469,7 +469,7 @@ class RawModule:
         scalar = np.dtype("float32" if "-DSCALAR=float" in self.options else "float64")
         wanted = {"T": scalar, "int": np.dtype("int32"), "long long": np.dtype("int64")}
         if kind.endswith("*"):
-            if value is None:
+            if type(value) is int and value == 0:
                 return np.zeros(1, np.int64)
             assert isinstance(value, ndarray), f"{name}: {kind} got {type(value)}"
             expected = wanted[kind.removeprefix("const ").rstrip("* ")]

@@ -247,6 +247,16 @@ def test_a_wrong_device_says_what_there_is(make: Any, match: str) -> None:
         make()
 
 
+@pytest.mark.parametrize(
+    "index", [[3], [0, -4], ([0], [2]), (..., [2]), (None, slice(None), [5]), ([True, False, True], [0, 2])]
+)
+def test_an_index_outside_raises_though_cupy_goes_round(index: Any) -> None:
+    x = nn.zeros(3, 2, device="cuda")
+    with pytest.raises(IndexError, match=r"getitem: index -?\d is out of bounds for axis \d with size [23]"):
+        x[index]
+    assert x[([-3, 2], [-2, 1])].shape == (2,) and x[..., [-2]].shape == (3, 1)
+
+
 def test_in_place_changes_happen_on_the_device() -> None:
     x = nn.zeros(3, device="cuda")
     x += 1
