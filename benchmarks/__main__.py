@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import gpu
 from .workloads import WORKLOADS, Workload
 
 HERE = Path(__file__).parent
@@ -30,11 +31,11 @@ EXTRA = {
 }  # fmt: skip
 
 
-def run_once(name: str, library: str, seconds: float, threads: int) -> dict[str, float]:
+def run_once(name: str, library: str, seconds: float, threads: int, device: str = "cpu") -> dict[str, float]:
     """One worker's figures; raises RuntimeError with its last line if it failed."""
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads))
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.worker", name, library, str(seconds)],
+        [sys.executable, "-m", "benchmarks.worker", name, library, str(seconds), device],
         capture_output=True, text=True, cwd=HERE.parent, env=environment, timeout=600,
     )  # fmt: skip
     if done.returncode:
@@ -42,11 +43,13 @@ def run_once(name: str, library: str, seconds: float, threads: int) -> dict[str,
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def compare(names: list[str], rounds: int, seconds: float, threads: int) -> list[dict[str, Any]]:
+def compare(
+    names: list[str], rounds: int, seconds: float, threads: int, device: str = "cpu"
+) -> list[dict[str, Any]]:
     """A row per workload: per library the median over rounds and the range, and nnlib's ratio to PyTorch."""
     from tqdm import tqdm
 
-    chosen = {**WORKLOADS, **EXTRA}
+    chosen = gpu.WORKLOADS if device == "cuda" else {**WORKLOADS, **EXTRA}
     found = [library for library in LIBRARIES if importlib.util.find_spec(library)]
     jobs = [(name, library) for name in names for library in found if library in chosen[name].build]
     results: dict[tuple[str, str], list[dict[str, float]]] = {job: [] for job in jobs}
@@ -55,7 +58,7 @@ def compare(names: list[str], rounds: int, seconds: float, threads: int) -> list
             for _ in range(rounds):  # the libraries take turns, so that a slow minute hits all of them
                 for job in [job for job in jobs if job[0] == name]:
                     bar.set_description(" ".join(job))
-                    results[job].append(run_once(*job, seconds, threads))
+                    results[job].append(run_once(*job, seconds, threads, device))
                     bar.update()
     rows = []
     for name in names:
@@ -63,7 +66,8 @@ def compare(names: list[str], rounds: int, seconds: float, threads: int) -> list
         for library in found:
             if (name, library) in results:
                 medians = [r["median"] for r in results[name, library]]
-                row[library] = {"median": statistics.median(medians), "low": min(medians), "high": max(medians)}
+                row[library] = {**results[name, library][0], "median": statistics.median(medians)}
+                row[library].update(low=min(medians), high=max(medians))
         if "torch" in row and "nnlib" in row:
             ratios = [a["median"] / b["median"] for a, b in zip(results[name, "nnlib"], results[name, "torch"])]
             row["ratio"] = statistics.median(ratios)
@@ -136,22 +140,44 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="processes per library and workload")
     parser.add_argument("--seconds", type=float, default=1.5, help="time per process")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="BLAS threads")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda: the workloads of a GPU")
     parser.add_argument("--write", action="store_true", help="update benchmarks/README.md and its plot")
     arguments = parser.parse_args()
-    everything = [*WORKLOADS, *EXTRA]
+    everything = list(gpu.WORKLOADS) if arguments.device == "cuda" else [*WORKLOADS, *EXTRA]
     asked = [w.lower() for w in arguments.workloads] or [""]
     names = [n for n in everything if any(w in n.lower() for w in asked)]
     if not names:
         parser.error(f"no workload is called {arguments.workloads}; there are {', '.join(everything)}")
+    if arguments.device == "cuda":
+        return on_gpu(names, arguments)
     rows = compare(names, arguments.rounds, arguments.seconds, arguments.threads)
     print(machine(arguments.threads))
     print(table(rows))
     if arguments.write:
         plot(rows, HERE / "ratios.png")
         readme = HERE / "README.md"
-        before = readme.read_text(encoding="utf-8").split("<!-- results -->")[0]
+        before, _, after = readme.read_text(encoding="utf-8").partition("<!-- results -->")
         parts = [f"{before}<!-- results -->", machine(arguments.threads), table(rows), "![Ratios](ratios.png)"]
-        readme.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        rest = "".join(after.partition("\n## ")[1:])
+        readme.write_text("\n\n".join(parts) + "\n" + rest, encoding="utf-8")
+    return 0
+
+
+def on_gpu(names: list[str], arguments: argparse.Namespace) -> int:
+    """The same for a GPU: another table, with the card's ceilings."""
+    import nnlib as nn
+
+    if not nn.cuda.is_available():
+        print(f"--device cuda needs a GPU with CuPy: {nn.cuda._problem}.", file=sys.stderr)
+        return 1
+    top = run_once("ceilings", "nnlib", arguments.seconds, arguments.threads, "cuda")
+    rows = compare(names, arguments.rounds, arguments.seconds, arguments.threads, "cuda")
+    text = f"{gpu.card()}\n\n{gpu.table(rows, top)}"
+    print(text)
+    if arguments.write:
+        readme = HERE / "README.md"
+        before, mark, _ = readme.read_text(encoding="utf-8").partition("<!-- results on a GPU -->")
+        readme.write_text(f"{before}{mark}\n\n{text}\n", encoding="utf-8")
     return 0
 
 

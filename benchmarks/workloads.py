@@ -43,22 +43,23 @@ def peer(name: str, library: str) -> Callable[[Callable[[Any], Step]], Callable[
     return register
 
 
-def load(library: str) -> SimpleNamespace:
+def load(library: str, device: str = "cpu") -> SimpleNamespace:
     """The names a workload uses."""
     if library == "nnlib":
         import nnlib
 
         return SimpleNamespace(
             lib=nnlib, nn=nnlib, F=nnlib.functional, models="nnlib.models", TensorDataset=nnlib.data.TensorDataset,
-            DataLoader=nnlib.data.DataLoader, device="cpu",
+            DataLoader=nnlib.data.DataLoader, device=device,
         )  # fmt: skip
     if library == "torch":
         import torch
         from torch.utils.data import DataLoader, TensorDataset
 
+        torch.backends.cudnn.allow_tf32 = False  # as for its products by default: float32 means float32
         return SimpleNamespace(
             lib=torch, nn=torch.nn, F=torch.nn.functional, models="tests.reference_resnet", TensorDataset=TensorDataset,
-            DataLoader=DataLoader, device="cpu",
+            DataLoader=DataLoader, device=device,
         )  # fmt: skip
     return SimpleNamespace(lib=__import__(library))
 

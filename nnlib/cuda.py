@@ -300,7 +300,7 @@ def check_index(x: Any, parts: tuple[Any, ...]) -> None:
     """Raise IndexError for a place outside ``x``, where CuPy would silently go round; it has to wait for the device."""
     if is_current_stream_capturing():
         return
-    lengths = [getattr(p, "ndim", 1) if getattr(p, "dtype", None) == bool else int(p is not None) for p in parts]
+    lengths = [getattr(p, "ndim", 1) if getattr(p, "dtype", None) == np.dtype(bool) else int(p is not None) for p in parts]
     axis = 0
     for part, length in zip(parts, lengths):
         if part is ...:

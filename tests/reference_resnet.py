@@ -81,3 +81,7 @@ def resnet20() -> ResNet:
 
 def resnet18() -> ResNet:
     return ResNet([2, 2, 2, 2])
+
+
+def resnet50() -> ResNet:
+    return ResNet([3, 4, 6, 3], bottleneck=True)

@@ -21,6 +21,9 @@ import pytest
 
 import nnlib as nn
 import nnlib.functional as F
+from benchmarks import gpu
+from benchmarks.__main__ import main as benchmarks
+from benchmarks.workloads import load
 from tests import stand_in
 from tests.ops_table import CASES, Case
 
@@ -669,6 +672,58 @@ def test_a_loader_pins_and_keeps_the_order() -> None:
     assert there.tolist() == [3, 1] or REAL  # on a GPU the copy may still have been under way
     assert [b.tolist() for b in nn.data.DataLoader([1.0, 2.0, 3.0], 2, pin_memory=True)] == [[1.0, 2.0], [3.0]]
     assert list(nn.data.DataLoader(data, 6, pin_memory=True, batch_sampler=[])) == []
+
+
+# ------------------------------------------------------------------------------------- the benchmarks
+
+
+@kernels_run
+@pytest.mark.parametrize("name", list(gpu.WORKLOADS))
+def test_a_benchmark_runs_and_counts(name: str) -> None:
+    """Every workload for a GPU, small: on the device with nnlib, and the same lines with PyTorch on the CPU."""
+    work = gpu.WORKLOADS[name]
+    for library, where in (("nnlib", "cuda"), ("torch", "cpu")):
+        if library == "torch":
+            pytest.importorskip("torch")
+        step, macs, traffic = work.build[library](load(library, where), **work.small)
+        step()
+        assert (macs > 0) != (traffic > 0)
+
+
+def test_the_multiply_adds_are_those_of_the_library() -> None:
+    """What a benchmark divides by: forward, and twice that backward but for the first layer, whose input gets none."""
+    for name, model in (
+        ("ResNet-50 forward 64", nn.models.resnet50()), ("ResNet-20 512", nn.models.resnet20()),
+    ):  # fmt: skip
+        forward = nn.inspection.count_macs(model, (1, 3, 32, 32))
+        work = gpu.WORKLOADS[name]
+        counted = work.build["nnlib"](load("nnlib", "cuda"), **work.small)[1]
+        times = 3 * work.small["batch"] if "20" in name else 1
+        assert counted == pytest.approx(times * forward, rel=0.02), name
+
+
+def test_the_table_of_a_gpu_says_what_was_reached() -> None:
+    rows = [
+        {"name": "a", "what": "w", "owed": 1.1, "ratio": 1.0, "ratios": [0.9, 1.2],
+         "nnlib": {"median": 1e-3, "macs": 5e9, "traffic": 0}, "torch": {"median": 1e-3}},
+        {"name": "b", "what": "w", "owed": 0.5, "ratio": 2.0, "ratios": [2.0, 2.0],
+         "nnlib": {"median": 1e-3, "macs": 0, "traffic": 2e9}, "torch": {"median": 5e-4}},
+    ]  # fmt: skip
+    text = gpu.table(rows, {"flops": 20e12, "bandwidth": 4e12})
+    assert "10.0 TFLOP/s (50%)" in text and "2.00 TB/s (50%)" in text and "20.0 TFLOP/s in a product" in text
+    assert text.count("(missed)") == 1
+
+
+@without_gpu
+def test_without_a_gpu_the_benchmarks_say_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    nn.cuda._forget()
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--device", "cuda"])
+    assert benchmarks() == 1 and "CuPy is not installed" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["gpu"])
+    assert gpu.everything() == 1 and "CuPy is not installed" in capsys.readouterr().out
 
 
 # ------------------------------------------------------------------------------------- the compiler
