@@ -300,7 +300,8 @@ def check_index(x: Any, parts: tuple[Any, ...]) -> None:
     """Raise IndexError for a place outside ``x``, where CuPy would silently go round; it has to wait for the device."""
     if is_current_stream_capturing():
         return
-    lengths = [getattr(p, "ndim", 1) if getattr(p, "dtype", None) == np.dtype(bool) else int(p is not None) for p in parts]
+    masks = [getattr(p, "dtype", None) == np.dtype(bool) for p in parts]
+    lengths = [p.ndim if mask else int(p is not None) for p, mask in zip(parts, masks)]
     axis = 0
     for part, length in zip(parts, lengths):
         if part is ...:
