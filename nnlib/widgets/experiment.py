@@ -308,6 +308,7 @@ class Experiment:
         )
         self.view.on_msg(self._message)
         for name, widget in self.widgets.items():
+            widget.add_class(f"nn-of-{name}")
             if self._settings[name] != widget.value:
                 widget.value = self._settings[name]
             widget.observe(lambda change, name=name: self._moved(name, change["new"]), "value")

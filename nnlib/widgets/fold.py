@@ -330,8 +330,9 @@ def say(numbers: Numbers) -> str:
     if n.plane:
         return _say_plane(n.plane)
     count = f"{n.layers} × {n.units // n.layers} units" if n.layers > 1 else f"{n.units} units"
+    far = f", folded to ±{number(n.reach)}," if n.layers > 1 and n.reach < 1 else ""
     parts = [
-        f"{count} draw {n.pieces} straight pieces; one layer of {n.units} draws at most {n.single}."
+        f"{count}{far} draw {n.pieces} straight pieces; one layer of {n.units} draws at most {n.single}."
     ]
     way = " → ".join(number(v, 3) for v in n.path)
     others = len(n.same) - 1

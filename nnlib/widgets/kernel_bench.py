@@ -46,6 +46,7 @@ class Numbers:
     output: tuple[int, int]  # looked at
     pixel: tuple[int, int, int]  # looked at: channel, row, column
     fields: list[int]  # pixels a side that a unit of 1, 2, … such layers sees
+    brush: float
 
     @property
     def out(self) -> int:
@@ -146,7 +147,9 @@ def compute(settings: dict[str, Any]) -> Numbers:
     try:
         out = F.conv2d(image, nn.tensor(w[None]), None, *geometry)
     except ValueError as caught:
-        return Numbers(x, w, *geometry, str(caught), none, none, 0 * x, none, (0, 0), pixel, [])
+        return Numbers(
+            x, w, *geometry, str(caught), none, none, 0 * x, none, (0, 0), pixel, [], settings["brush"]
+        )
     y = out.data[0, 0]
     output = (min(settings["out_row"], len(y)) - 1, min(settings["out_column"], len(y)) - 1)
     upstream = np.ones(y.shape)
@@ -160,7 +163,8 @@ def compute(settings: dict[str, Any]) -> Numbers:
     layer = (k, settings["stride"], settings["dilation"])
     fields = [nn.inspection.receptive_field([layer] * deep) for deep in range(1, settings["layers"] + 1)]
     return Numbers(
-        x, w, *geometry, "", y, upstream, image.grad[0], touched.grad[0, 0] > 0, output, pixel, fields
+        x, w, *geometry, "", y, upstream, image.grad[0], touched.grad[0, 0] > 0, output, pixel, fields,
+        settings["brush"],
     )  # fmt: skip
 
 
@@ -245,6 +249,7 @@ def draw(numbers: Numbers) -> Scene:
     name = f"image, {channels} × {size} × {size}" if channels > 1 else f"image, {size} × {size}"
     scene.text(IMAGE[0], 22, name, anchor="start", bold=True)
     scene.text(KERNEL[0], 22, "kernel", anchor="start", bold=True)
+    scene.text(KERNEL[0], HEIGHT - 226, f"a press paints {number(n.brush)}", anchor="start", size=13, color="faint")
     used = {(i, j) for r, c, i, j in n.paths}
     for channel in range(channels):
         for i, j in np.ndindex(n.w.shape[1:]):

@@ -244,7 +244,10 @@ def say(numbers: Numbers) -> str:
         return f"{n.activation}: one straight line in this window, slope {number(n.slopes[0])}. No bend shows."
     bends = ", ".join(number(e, 3) for e in n.edges[1:-1])
     slopes = ", ".join(number(s, 3) for s in n.slopes)
-    return f"{n.activation}: {n.pieces} straight pieces with slopes {slopes}; they meet at x = {bends}."
+    return (
+        f"{n.activation}: from y = {number(n.y[0], 3)} at x = {number(LOW)} on, {n.pieces} straight pieces with slopes "
+        f"{slopes}; they meet at x = {bends}."
+    )
 
 
 def _wasted(n: Numbers) -> bool:

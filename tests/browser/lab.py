@@ -137,14 +137,25 @@ class Lab:
             self.changed(root, before)
         return root
 
+    def run(self, code: str) -> None:
+        """Run code in the page's kernel; raises the kernel's error."""
+        reply = self.page.evaluate(
+            """async code => {
+              const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+              return (await kernel.requestExecute({ code }).done).content;
+            }""",
+            code,
+        )
+        assert reply["status"] == "ok", reply
+
     def sight(self, root: Any) -> tuple[str, str]:
         return root.locator(".nn-art").inner_html(), root.locator(".nn-status").text_content()
 
-    def changed(self, root: Any, before: tuple[str, str]) -> tuple[str, str]:
-        """Wait for another picture and another sentence."""
-        for _ in range(100):
+    def changed(self, root: Any, before: tuple[str, str], both: bool = True) -> tuple[str, str]:
+        """Wait for another picture and another sentence (or another one of the two)."""
+        for _ in range(160):
             now = self.sight(root)
-            if now[0] != before[0] and now[1] != before[1]:
+            if (all if both else any)(new != old for new, old in zip(now, before)):
                 return now
             self.page.wait_for_timeout(50)
-        raise AssertionError(f"nothing new after 5 s: {before[1]}")
+        raise AssertionError(f"nothing new after 8 s: {before[1]}")

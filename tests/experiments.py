@@ -1,0 +1,55 @@
+"""What the tests with and without a browser share: another value for every control, and the way to a hidden one."""
+
+from __future__ import annotations
+
+from nnlib.widgets.experiment import Choice, Entry, Flag, Slider
+
+TYPED = {"f =": "x * x", "at": "x = 3", "x₁ x₂ class;": "0 1 0; 1 1 1", "pixels": "1 2", "weights": "3"}
+TYPED |= {"history": "one=3@0", "run A": "depth=2"}
+
+
+def other(control, value):
+    """A legal value of the control that is not ``value``."""
+    if isinstance(control, Slider):
+        return type(control.default)(
+            value + control.step if value < control.high else value - control.step
+        )
+    if isinstance(control, Choice):
+        return next(option for option in control.options if option != value)
+    if isinstance(control, Flag):
+        return not value
+    return TYPED.get(control.label, "0.5") if isinstance(control, Entry) else value + 0.5
+
+
+# What has to be set for a control to make a difference.
+STAGE = {
+    ("GraphStepper", "bug"): {"example": "a sum used twice", "step": 60},
+    ("GraphStepper", "order"): {"example": "a sum used twice", "step": 60},
+    ("HiddenLayerLedger", "notes"): {"step": 14},
+    ("LossBowl", "digits"): {"steps": 500},
+    ("ShiftTest", "padding"): {"right": 3},
+}
+
+
+def within_reach(kind, name):
+    """An experiment whose control ``name`` is in sight and can move, and the one setting that this took."""
+
+    def can_move(experiment):
+        widget = experiment.widgets[name]
+        return widget.layout.display != "none" and not (hasattr(widget, "max") and widget.min == widget.max)
+
+    experiment = kind()
+    start = {"step": 4} if "step" in kind.controls and name != "step" else {}
+    start |= STAGE.get((kind.__name__, name), {})
+    experiment.set(**start)
+    for key, control in {} if can_move(experiment) else kind.controls.items():
+        for option in getattr(control, "options", ()) or [True, False] * isinstance(control, Flag) or [
+            getattr(control, "high", control.default)
+        ]:
+            if key != name:
+                experiment = kind()
+                experiment.set(**{**start, key: option})
+                if can_move(experiment):
+                    return experiment, {key: option}
+    assert can_move(experiment), f"nothing brings {name} of {kind.__name__} into sight"
+    return experiment, {}
