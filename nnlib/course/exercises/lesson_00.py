@@ -6,38 +6,39 @@ import numpy as np
 
 import nnlib as nn
 
+from ..verdict import show
 from . import Exercise, Mistake
 
 
 def axes(my, N, n_in, n_out):
-    def traps():
-        from nnlib.widgets import ShapeExplorer
-
-        found = []
-        for sizes in my.traps:
-            batch, inputs, outputs = map(int, sizes)
-            row = []
-            for wrong in ("W stored as (in, out)", "x with examples as columns", "b of size batch"):
-                n = ShapeExplorer.measure(batch=batch, inputs=inputs, outputs=outputs, wrong=wrong)
-                row.append("refused" if n.error else "accepted")
-            found.append(row)
-        return found
-
     return {
         "shapes_rows": lambda: my.shapes_rows(N, n_in, n_out),
         "shapes_columns": lambda: my.shapes_columns(N, n_in, n_out),
-        "traps": traps,
+        "traps": lambda: my.traps,
     }
 
 
 TRAPS = [["accepted", "refused", "refused"], ["refused", "accepted", "refused"], ["refused", "refused", "accepted"], ["refused"] * 3]
-WRONG = "W as (in, out)", "x as columns", "b of size batch"
+WRONG = "W stored as (in, out)", "x with examples as columns", "b of size batch"
+
+
+def reception(sizes):
+    """What the explorer's layer does with each of the three wrong arguments."""
+    from nnlib.widgets import ShapeExplorer
+
+    batch, inputs, outputs = map(int, sizes)
+    measured = [ShapeExplorer.measure(batch=batch, inputs=inputs, outputs=outputs, wrong=wrong) for wrong in WRONG]
+    return ["refused" if numbers.error else "accepted" for numbers in measured]
 
 
 def traps_judge(answer, N, n_in, n_out):
-    if len(answer) != 4:
-        return f"traps holds four triples of sizes, got {len(answer)}"
-    for number, (got, wanted) in enumerate(zip(answer, TRAPS)):
+    if len(answer) != 4 or any(not isinstance(sizes, list) or len(sizes) != 3 for sizes in answer):
+        return f"traps holds four triples (batch, inputs, outputs), got {show(answer)}"
+    for number, (sizes, wanted) in enumerate(zip(answer, TRAPS)):
+        try:
+            got = reception(sizes)
+        except ValueError as error:
+            return f"triple {number + 1}: {error}"
         if got == wanted:
             continue
         if got.count("accepted") == 3:

@@ -85,7 +85,7 @@ def page_parts(my):
 def slips_judge(answer):
     if not isinstance(answer, dict):
         return "slips is a dictionary: the number of a line, and how many slips it adds itself"
-    found = {int(line): int(count) for line, count in answer.items() if count}
+    found = {int(line): count for line, count in answer.items() if count}
     if found == {3: 2, 6: 1}:
         return None
     if set(found) & {4, 5}:

@@ -405,43 +405,39 @@ X32 = Exercise(
 
 
 def ring_parts(my, R, seed):
-    def rings(n, seed):
-        X, y = nn.data.rings(n, seed=seed)
-        return X.data.astype(float), y.data
-
-    def score():
-        (X, y), (X_new, y_new) = rings(200, seed), rings(200, seed + 1)
-        inputs, new = np.asarray(my.features(X.copy()), float), np.asarray(my.features(X_new.copy()), float)
-        alone = np.array([np.asarray(my.features(X_new[i : i + 1].copy()), float)[0] for i in range(5)])
-        A = np.column_stack([inputs, np.ones(len(X))])
-        w = np.zeros(A.shape[1])
-        for _ in range(500):  # logistic regression, plain steps of rate 1
-            w -= A.T @ (0.5 + 0.5 * np.tanh(A @ w / 2) - y) / len(y)
-        right = np.mean((np.column_stack([new, np.ones(len(new))]) @ w > 0) == (y_new == 1))
-        flat = np.column_stack([X_new, np.ones(len(new))])
-        affine = flat @ np.linalg.lstsq(flat, new.reshape(len(new), -1), rcond=None)[0]
-        return {"right": right, "line": bool(np.allclose(affine, new.reshape(len(new), -1))),
-                "alone": bool(np.allclose(alone, new[:5]))}  # fmt: skip
+    def features():
+        seen, new = (nn.data.rings(200, seed=seed + i)[0].data.astype(float) for i in (0, 1))
+        return {"seen": my.features(seen), "new": my.features(new), "alone": [my.features(new[i : i + 1]) for i in range(5)]}
 
     def memory(X, y):  # the majority of the three nearest examples that it has seen
         return lambda new: np.median(y[np.argsort(((new[:, None] - X) ** 2).sum(-1), axis=1)[:, :3]], axis=1)
 
     def share():
-        X, y = rings(60, seed)
+        X, y = (t.data.astype(float) for t in nn.data.rings(60, seed=seed))
         y = np.where(np.arange(60) % 4 == 0, 1 - y, y)  # some labels are wrong
         return my.held_out(memory, X, y)
 
-    return {"features": score, "held_out": share, "best_line": lambda: my.best_line(R)}
+    return {"features": features, "held_out": share, "best_line": lambda: my.best_line(R)}
 
 
 def features_judge(answer, R, seed):
-    if not answer["alone"]:
+    (_, y), (X, t) = ((X.data, y.data) for X, y in (nn.data.rings(200, seed=seed + i) for i in (0, 1)))
+    if len(answer["seen"]) != 200 or len(answer["new"]) != 200:
+        return f"features returns a row for each of the 200 points, got {kind_of(answer['new'])}"
+    seen, new = (np.asarray(answer[part], float).reshape(200, -1) for part in ("seen", "new"))
+    if not np.allclose(np.asarray(answer["alone"], float).reshape(5, -1), new[:5]):
         return "alone"
-    if answer["right"] >= 0.98:
+    A, B = np.column_stack([seen, np.ones(200)]), np.column_stack([new, np.ones(200)])
+    w = np.zeros(A.shape[1])
+    for _ in range(500):  # logistic regression, plain steps of rate 1
+        w -= A.T @ (0.5 + 0.5 * np.tanh(A @ w / 2) - y) / 200
+    right = np.mean((B @ w > 0) == (t == 1))
+    if right >= 0.98:
         return None
-    if answer["line"]:
+    flat = np.column_stack([X, np.ones(200)])
+    if np.allclose(flat @ np.linalg.lstsq(flat, new, rcond=None)[0], new):
         return "still-a-line"
-    return f"the trainer gets {answer['right']:.0%} of new points right with your features; wanted are 98 %"
+    return f"the trainer gets {right:.0%} of new points right with your features; wanted are 98 %"
 
 
 def held_out(fit, X, y):

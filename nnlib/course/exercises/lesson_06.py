@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..probe import calls, draw
+from ..verdict import kind_of
 from . import Exercise, Mistake
 
 
@@ -17,21 +18,23 @@ def preimages(t, K):
 
 
 def fold_parts(my, t, K):
-    def measured():
-        from nnlib.widgets import Fold
-
-        numbers = Fold.measure(**my.settings)
-        return {"pieces": numbers.pieces, "units": numbers.units, "line": numbers.plane is None}
-
-    return {"zigs": lambda: my.zigs, "preimages": lambda: my.preimages(t, K), "settings": measured}
+    return {"zigs": lambda: my.zigs, "preimages": lambda: my.preimages(t, K), "settings": lambda: my.settings}
 
 
-def settings_judge(answer, t, K):
-    if not answer["line"]:
+def settings_judge(settings, t, K):
+    from nnlib.widgets import Fold
+
+    if not isinstance(settings, dict):
+        return f"settings is a dictionary such as {{'layers': 2, 'reach': 1.0}}, got {kind_of(settings)}"
+    try:
+        numbers = Fold.measure(**settings)
+    except ValueError as error:
+        return f"settings: {error}"
+    if numbers.plane is not None:
         return "the experiment shows the plane; this is about the line"
-    if answer["units"] > 8:
+    if numbers.units > 8:
         return "too-wide"
-    return None if answer["pieces"] >= 16 else "too-flat"
+    return None if numbers.pieces >= 16 else "too-flat"
 
 
 X24 = Exercise(
@@ -42,7 +45,7 @@ X24 = Exercise(
     judge={"settings": settings_judge},
     mistakes=[
         Mistake("added", "Pieces were added: three from each network. The second zigzag is run through anew on each piece of the first.",
-                {"zigs": [3, 6, 9], "preimages": lambda t, K: preimages(t, 1) if K == 1 else np.tile(preimages(t, 1), K)[: 3 * K]}, cell="deep-text"),
+                {"zigs": [3, 6, 9]}, cell="deep-text"),
         Mistake("bound", "That is the bound (D + 1)^K for any network of this size. On [−1, 1] a zig has three pieces.", {"zigs": [4, 16, 64]}, cell="powers-text"),
         Mistake("one-layer", "That is what the units could do in one layer side by side.", {"zigs": [4, 7, 10]}),
         Mistake("one-level", "Only the last zig was undone. Each place that it finds is an output of the zig before it.",
@@ -60,25 +63,20 @@ X24 = Exercise(
 
 
 def bump_parts(my, a, b, margin, jumps):
-    def shape():
-        units = np.asarray(my.bump_units(a, b, margin), float)
-        if units.ndim != 2 or units.shape[1] != 3:
-            return {"shape": list(units.shape)}
-        x = np.concatenate([np.linspace(a - 3, a - margin, 60), np.linspace(a + margin, b - margin, 60), np.linspace(b + margin, b + 3, 60)])
-        z = np.clip(units[:, 1] * (x[:, None] - units[:, 2]), -700, 700)
-        return {"x": x, "y": (units[:, 0] / (1 + np.exp(-z))).sum(1), "units": units}
-
-    return {"bump_units": shape, "steps": lambda: my.steps(jumps)}
+    return {"bump_units": lambda: my.bump_units(a, b, margin), "steps": lambda: my.steps(jumps)}
 
 
 def bump_judge(answer, a, b, margin, jumps):
-    if "shape" in answer:
-        return f"wanted is an array of shape (n, 3), a row (height, steepness, place) for each unit; got {tuple(answer['shape'])}"
-    units, x, y = answer["units"], answer["x"], answer["y"]
+    units = np.asarray(answer, float)
+    if units.ndim != 2 or units.shape[1] != 3:
+        return f"wanted is an array of shape (n, 3), a row (height, steepness, place) for each unit; got {kind_of(answer)}"
     if len(units) > 2:
         return f"two units are enough, got {len(units)}"
     if len(units) == 1:
         return "single"
+    x = np.concatenate([np.linspace(a - 3, a - margin, 60), np.linspace(a + margin, b - margin, 60), np.linspace(b + margin, b + 3, 60)])
+    z = np.clip(units[:, 1] * (x[:, None] - units[:, 2]), -700, 700)
+    y = (units[:, 0] / (1 + np.exp(-z))).sum(1)
     error = abs(y - ((x > a) & (x < b)))
     if np.all(units[:, 0] * np.sign(units[:, 1]) > 0):
         return "same-sign"
