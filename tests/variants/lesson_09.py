@@ -261,8 +261,10 @@ def numeric_grad(f, x, h):
 
 
 def along(f, x, v, h):
-    g = lambda t: f(x + t * v)
-    return (g(h) - g(-h)) / (h + h)
+    def at(t):
+        return f(x + t * v)
+
+    return (at(h) - at(-h)) / (h + h)
 
 
 def draw(steps):
@@ -307,6 +309,12 @@ def along(f, x, v, h):
 def along(f, x, v, h):
     v = v / np.linalg.norm(v)
     return (f(x + h * v) - f(x - h * v)) / (2 * h)
+
+
+# %% X45 mutant columns
+def along(f, x, v, h):
+    J = np.stack([(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(x.size)], axis=1)
+    return J @ v
 
 
 # %% X45 mutant tiny

@@ -171,12 +171,18 @@ def nudges(my, x, matrix, v, h):  # the picture is asked for once
     def f(t):  # a cubic: the quotient with a finite step shows exactly how it was formed
         return float(np.sum(np.sin(np.arange(t.size)).reshape(t.shape) * t + 0.5 * t**2) + np.sum(t) ** 3)
 
-    def vector(t):
-        return np.tanh(matrix @ t) + t[0] ** 2
+    def along():
+        evaluations = []
+
+        def vector(t):
+            evaluations.append(t)
+            return np.tanh(matrix @ t) + t[0] ** 2
+
+        return {"quotient": my.along(vector, v[0].copy(), v[1].copy(), h), "evaluations": len(evaluations)}
 
     return {
         "numeric_grad": lambda: my.numeric_grad(f, x.copy(), h),
-        "along": lambda: my.along(vector, v[0].copy(), v[1].copy(), h),
+        "along": along,
         "draw": lambda: draw(my.draw, 10.0 ** -np.arange(1, 13)) if x.ndim == 1 else my.draw and None,
         "best_step": lambda: my.best_step,
     }
@@ -254,6 +260,8 @@ X45 = Exercise(
                  "along": lambda f, x, v, h: (f(x + h * v) - f(x - h * v)) / h}),
         Mistake("unit", "The direction was made a unit vector first. J v keeps the length of v.",
                 {"along": lambda f, x, v, h: (f(x + h * v / np.linalg.norm(v)) - f(x - h * v / np.linalg.norm(v))) / (2 * h)}),
+        Mistake("columns", "This built the Jacobian column by column and multiplied it by v: two evaluations for every input. Two in all are enough.",
+                {"along": lambda f, x, v, h: sum(v[i] * (f(x + h * e) - f(x - h * e)) / (2 * h) for i, e in enumerate(np.eye(len(x))))}),
         Mistake("tiny", "Smaller is not better: so close together the two values agree in nearly all their digits, and rounding rules.",
                 cell="numeric-after"),
         Mistake("forward-best", "That is about the best step of the forward quotient. Read the other line of your picture.",

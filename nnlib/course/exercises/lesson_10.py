@@ -240,11 +240,13 @@ def by_rule(x, y, O, B, loss, *, off=0, transpose=False, straight=False, no_x=Fa
 
 
 def deep(my, x, y, O, B, loss):
+    target = int(y) if loss == "cross_entropy" else y.copy()
+
     def gradients():
-        dO, dB = my.gradients(x.copy(), np.copy(y), [W.copy() for W in O], [b.copy() for b in B], loss)
+        dO, dB = my.gradients(x.copy(), target, [W.copy() for W in O], [b.copy() for b in B], loss)
         return {"dO": list(dO), "dB": list(dB)}
 
-    return {"start": lambda: my.start(B[-1].copy(), np.copy(y), loss), "gradients": gradients}
+    return {"start": lambda: my.start(B[-1].copy(), target, loss), "gradients": gradients}
 
 
 def deep_cases(rng):
