@@ -61,9 +61,10 @@ def report(exercise: Exercise, verdict: Verdict) -> str:
     lines = [f"{exercise.id}: not yet" + (f", {right} of {len(parts)} parts are right" if len(parts) > 1 else "")]
     known = {mistake.key: mistake for mistake in exercise.mistakes}
     places: dict[str, None] = {}
-    for part in parts.values():
+    for name, part in parts.items():
         if part.state != "correct":
-            lines += [line for text in part.text.splitlines() if (line := f"  {text}") not in lines]
+            told = part.text if name in part.text else f"{name}: {part.text}"
+            lines += [line for text in told.splitlines() if (line := f"  {text}") not in lines]
             if part.state == "wrong":
                 places[section(exercise, known[part.mistake].cell if part.mistake else "")] = None
     lines.append(f"  Read again: {'; '.join(places)}. Hints: check.hint({exercise.id!r})")

@@ -139,9 +139,7 @@ def _scaled(maps: np.ndarray, activation: str) -> np.ndarray:
     if activation == "sigmoid":
         return 2 * maps - 1
     most = np.abs(maps).max((1, 2), keepdims=True)
-    return np.clip(
-        maps / np.where(most > 0, 0.6 * most, 1), -1, 1
-    )  # the corners of the window are far out
+    return maps / np.where(most > 0, most, 1)
 
 
 def compute(settings: dict[str, Any]) -> Numbers:

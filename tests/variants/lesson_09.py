@@ -490,3 +490,43 @@ def products(d):
 # %% X84 mutant ~exponential
 def sigmoids(d):
     return 7**d, 7 * d - 2
+
+
+# %% X98 alternative searched
+def first(expressions, values, overwriting, early):
+    for expression in expressions:
+        graph = [expression, values]
+        if (bool(wrong(graph, **OVERWRITING)), bool(wrong(graph, **TOO_EARLY))) == (overwriting, early):
+            return graph
+
+
+tries = ["x + y", "x*x + y", "q = x*y; q*q", "q = x*y; 2*q + 3*q", "q = x + y; a = 2*q; b = 0*q; a + b", "q = x + y; a = 2*q; b = 0*q; b + a"]
+both_found = first(tries, "x = 2, y = 3", True, True)
+overwriting_only = first(tries, "x = 2, y = 3", True, False)
+early_only = first(tries, "x = 2, y = 3", False, True)
+
+# %% X98 alternative relu
+both_found, overwriting_only, early_only = [
+    [expression, "x = 1, y = -2"] for expression in ("a = 2*x; a + 3*a*y", "x*y + x", "q = x + y; a = 3*q; relu(q) + a")
+]
+
+# %% X98 mutant tree
+both_found = ("(x + y)*z", "x = -2, y = 5, z = -4")
+overwriting_only = early_only = ...
+
+# %% X98 mutant lucky
+both_found = ("q = x + y; a = 2*q; b = 0*q; a + b", "x = 2, y = 3")
+overwriting_only = ("x + 0*x", "x = 2")
+early_only = ("q = x + y; q + 0*q", "x = 2, y = 3")
+
+# %% X98 mutant both
+both_found = overwriting_only = early_only = ("q = x + y; q*z + 2*q", "x = 1, y = 2, z = 4")
+
+# %% X98 mutant other-way
+both_found = overwriting_only = early_only = ("x*x", "x = 3")
+
+# %% X98 mutant ~unreadable
+both_found = overwriting_only = early_only = ("x +", "x = 3")
+
+# %% X98 mutant ~no-point
+both_found = overwriting_only = early_only = "x*x"

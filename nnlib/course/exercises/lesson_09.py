@@ -1,4 +1,4 @@
-"""Lesson 09, computational graphs: two graphs by hand, four gates, nudges, kinks, and the swell of written-out derivatives."""
+"""Lesson 09, computational graphs: two graphs by hand, gates, nudges, kinks, the swell, and graphs that find a bug."""
 
 from __future__ import annotations
 
@@ -305,7 +305,7 @@ X46 = Exercise(
         "A derivative at 0 exists where (f(h) − f(0))/h has the same limit from the right and from the left.",
         "Softplus is smooth: its slope is the sigmoid, and σ(0) = ½.",
     ],
-    after="A check by finite differences would have passed a wrong rule for two of these and failed a right one. Stay away from kinks.",
+    after="At a kink the centred quotient lies between the two slopes and no library's rule has to agree with it: keep gradient checks away from kinks.",
 )  # fmt: skip
 
 
@@ -374,4 +374,55 @@ X84 = Exercise(
         "For u·exp(u): the tree obeys t(d) = 2t(d − 1) + 2, the graph gains two nodes a stage.",
     ],
     after="Quadratic for the sigmoids, exponential for the products; and the graph is linear both times.",
+)  # fmt: skip
+
+
+OVERWRITING = {"bug": "a reused value keeps the last share"}
+TOO_EARLY = {"order": "as soon as a share arrives"}
+
+
+def finds(overwriting, too_early):
+    """A judge: which of the two broken engines should the graph find?"""
+
+    def judge(graph):
+        from nnlib.widgets import GraphStepper
+
+        expression, values = graph
+        found = []
+        for engine in (OVERWRITING, TOO_EARLY):
+            try:
+                numbers = GraphStepper.measure(expression=expression, values=values, **engine)
+            except ValueError as error:
+                return f"the stepper cannot read this graph: {error}"
+            if not np.all(np.isfinite([*numbers.values, *numbers.engine.values()])):
+                return "a value or a true gradient in this graph is no ordinary number"
+            found.append(bool(numbers.wrong))
+        if found == [overwriting, too_early]:
+            return None
+        if not any(found):
+            shared = any(numbers.program.uses(i) > 1 for i in range(len(numbers.program.nodes)))
+            return "lucky" if shared else "tree"
+        return "both" if all(found) else "other-way"
+
+    return judge
+
+
+X98 = Exercise(
+    "X98", "Graphs that find a bug", lesson="09", cell="break-after", points=3,
+    probe=values("both_found", "overwriting_only", "early_only"),
+    judge={"both_found": finds(True, True), "overwriting_only": finds(True, False), "early_only": finds(False, True)},
+    mistakes=[
+        Mistake("tree", "Every value in this graph has one user. Where no two shares meet, neither engine can go wrong.", cell="stepper-answer"),
+        Mistake("lucky", "A value has two users here, and both engines are right all the same: look at the shares that meet."),
+        Mistake("both", "Both engines go wrong on this graph; it should find only one of them."),
+        Mistake("other-way", "This graph finds one of the two engines, the other one."),
+    ],
+    hints=[
+        "An input has nothing to pass on, so nobody can pass it on too early. What if only an input is used twice?",
+        "A result with two users, both sending something back, finds both engines.",
+        "For early_only one share must be 0, so that losing the other loses everything, or nothing. Which must be kept last, and which must arrive first?",
+        "Overwriting keeps the share of the user that was made first. Too early goes into the arguments of an operation from left to right. "
+        "Give names to two users, a = …; b = …; and end with b + a.",
+    ],
+    after="The third graph has a value that is used twice and still passes one broken engine: one example is no proof, however tricky.",
 )  # fmt: skip
