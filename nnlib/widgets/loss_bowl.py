@@ -236,7 +236,7 @@ def _fall(scene: Scene, numbers: Numbers) -> None:
     low, high = min(-2.0, math.floor(logs.min())), max(2.0, math.ceil(logs.max()))
     steps = max(numbers.steps, 1)
     at = plot_area((0, steps), (low, high), FALL)
-    scene.text(left, 16, "height above the bottom, L − L_min", anchor="start", bold=True)
+    scene.text(left, 16, "height above the bottom", anchor="start", bold=True)
     every = max(1, math.ceil((high - low) / 6))
     for power in range(-every * int(-low // every), int(high) + 1, every):
         y = at(0, power)[1]

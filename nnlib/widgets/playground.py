@@ -139,7 +139,9 @@ def _scaled(maps: np.ndarray, activation: str) -> np.ndarray:
     if activation == "sigmoid":
         return 2 * maps - 1
     most = np.abs(maps).max((1, 2), keepdims=True)
-    return maps / np.where(most > 0, most, 1)
+    return np.clip(
+        maps / np.where(most > 0, 0.6 * most, 1), -1, 1
+    )  # the corners of the window are far out
 
 
 def compute(settings: dict[str, Any]) -> Numbers:

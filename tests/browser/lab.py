@@ -108,6 +108,8 @@ class Lab:
             "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.ready; }"
         )
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60000)
+        # A stored notebook comes with its counts; what is waited for is this run's.
+        self.command("notebook:clear-all-cell-outputs")
         self.command("notebook:run-all-cells")
         self.page.wait_for_selector(".nn-exp svg", timeout=90000)
         self.page.evaluate(WATCH)
@@ -147,6 +149,19 @@ class Lab:
             code,
         )
         assert reply["status"] == "ok", reply
+
+    def finished(self, seconds: float = 120) -> None:
+        """Wait until the kernel has done all it was given."""
+        self.page.wait_for_function(
+            """() => {
+              const panel = window.jupyterapp.shell.currentWidget;
+              const cells = [...panel.content.model.cells].filter((cell) => cell.type === "code");
+              return panel.sessionContext.session?.kernel?.status === "idle"
+                && cells.every((cell) => cell.executionState === "idle" && cell.executionCount !== null);
+            }""",
+            timeout=1000 * seconds,
+            polling=250,
+        )
 
     def sight(self, root: Any) -> tuple[str, str]:
         return root.locator(".nn-art").inner_html(), root.locator(".nn-status").text_content()

@@ -202,7 +202,10 @@ def count(sizes):
 
 
 def widest(D_i, D_o, budget):
-    return max(D for D in range(1, budget) if (D_i + 1) * D + (D + 1) * D_o <= budget)
+    D = 1
+    while (D_i + 1) * (D + 1) + (D + 2) * D_o <= budget:
+        D += 1
+    return D
 
 
 def budgets(rng):
