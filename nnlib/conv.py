@@ -69,6 +69,7 @@ def conv2d(
 def _by_windows(x, w, s, p, d, G):
     """The convolution as it is usually written: the windows as columns, and one product per group."""
     (F, c, kh, kw), (N, C), on_gpu = w.shape, x.shape[:2], kernels.fit(x, w)
+    f, window, xp = F // G, c * kh * kw, get_array_module(x)
     oh, ow = ((n + sum(q) - e * (k - 1) - 1) // t + 1 for n, q, e, k, t in zip(x.shape[2:], p, d, (kh, kw), s))
     if on_gpu:
         cols = kernels.im2col(x, (kh, kw), s, p, d, (oh, ow))
@@ -76,23 +77,32 @@ def _by_windows(x, w, s, p, d, G):
         padded = _pad_zeros(x, p)
         cols = _windows(padded, (kh, kw), s, d)  # (N, C, oh, ow, kh, kw)
         cols = cols.transpose(1, 4, 5, 0, 2, 3)  # (C, kh, kw, N, oh, ow)
-    cols = cols.reshape(G, c * kh * kw, N * oh * ow)  # (G, c·kh·kw, N·oh·ow): a column is what one window sees
-    rows = w.reshape(G, F // G, c * kh * kw)  # (G, f, c·kh·kw): a row is a filter
-    out = rows @ cols  # (G, f, N·oh·ow)
+    cols = cols.reshape(G, window, N * oh * ow)  # (G, c·kh·kw, N·oh·ow): a column is what one window sees
+    rows = w.reshape(G, f, window)  # (G, f, c·kh·kw): a row is a filter
+    # A few filters on many pixels: a product per image reads and writes in the cache (a third of the time in a first
+    # layer). Many on few, or a GPU: one for all.
+    n = N if 4 * F <= oh * ow and N and not on_gpu else 1
+
+    def apart(a, r):  # (G, r, N·oh·ow) or (G·r, N, oh, ow) -> (n, G, r, pixels), a view
+        return a.reshape(G, r, n, N // n * oh * ow).transpose(2, 0, 1, 3)
+
+    out = xp.empty((G, f, N * oh * ow), x.dtype)
+    xp.matmul(rows, apart(cols, window), out=apart(out, f))
 
     def grad_x(g):
-        dcols = rows.swapaxes(1, 2) @ g.reshape(G, F // G, N * oh * ow)  # (G, c·kh·kw, N·oh·ow)
+        dcols = xp.empty(cols.shape, x.dtype)  # (G, c·kh·kw, N·oh·ow)
+        xp.matmul(rows.swapaxes(1, 2), apart(g, f), out=apart(dcols, window))
         if on_gpu:
             return kernels.col2im(dcols.reshape(C * kh * kw, N * oh * ow), x.shape, (kh, kw), s, p, d, (oh, ow))
         dcols = dcols.reshape(C, kh, kw, N, oh, ow)
-        dx = get_array_module(x).zeros((C, N, *padded.shape[2:]), x.dtype)
+        dx = xp.zeros((C, N, *padded.shape[2:]), x.dtype)
         for (i, j), seen in _offsets((kh, kw), s, d, (oh, ow)):  # the pixels that kernel element (i, j) has seen
             dx[seen] += dcols[:, i, j]  # (C, N, oh, ow)
         return _crop(dx, p)
 
     def grad_weight(g):
-        dw = cols @ g.reshape(G, F // G, N * oh * ow).swapaxes(1, 2)  # (G, c·kh·kw, f): faster than its transpose
-        return dw.swapaxes(1, 2).reshape(w.shape)  # (G, f, c·kh·kw) -> (F, c, kh, kw)
+        dw = apart(cols, window) @ apart(g, f).swapaxes(2, 3)  # (n, G, c·kh·kw, f): faster than its transpose
+        return dw.sum(0).swapaxes(1, 2).reshape(w.shape)  # (G, f, c·kh·kw) -> (F, c, kh, kw)
 
     return out.reshape(F, N, oh, ow), grad_x, grad_weight
 
@@ -128,10 +138,13 @@ def _by_runs(x, w, s, p, d, G):
 def _runs_fit(x, w, s, p, d, groups):
     """Whether :func:`_by_runs` can do it, and is worth it."""
     (F, C, kh, kw), (N, _, H, W) = w.shape, x.shape
+    oh, ow = (n + sum(pad) - e * (k - 1) for n, pad, e, k in zip((H, W), p, d, (kh, kw)))
     possible = s == (1, 1) and groups == 1 and all(max(pad) <= e * (k - 1) for pad, e, k in zip(p, d, (kh, kw)))
-    # 1×1 has no columns to make; the few channels of a first layer cost little to keep, and x needs no gradient
-    # there; of heavy filters on few pixels (a ResNet's last layers) the flipped copies cost more than the columns.
-    return possible and kh * kw > 1 and C > 4 and 100 * N * H * W >= F * C
+    # 1×1 has no columns to make. Forward and back, the runs copy (C + F)·Hp·Wp elements for each kernel element, the
+    # windows C·oh·ow three times, and slower: the measured limit sends a first layer, with its few channels, to the
+    # windows. Of heavy filters on few pixels (a ResNet's last layers) the flipped copies cost more than the columns.
+    worth = (C + F) * (H + max(p[0])) * (W + max(p[1])) <= 3.5 * C * oh * ow and 100 * N * H * W >= F * C
+    return possible and kh * kw > 1 and worth
 
 
 def _runs(x, kernel, p, d):
@@ -262,26 +275,32 @@ def _max_pool(name, n, x, kernel, stride, padding, dilation, ceil_mode, return_i
         out, winner, grad_x = kernels.max_pool(x, n, k, s, p, d, size)
         return _with_places(out, grad_x, winner, k, s, p, d, x) if return_indices else (out, grad_x)
     padded = _pad_zeros(x, p, -math.inf)
-    # Every kernel offset in turn shows all windows the one element it sees there.
-    elements = [padded[seen] for _, seen in _offsets(k, s, d, size)]  # kh·kw times (N, C, oh, ow)
-    out = xp.array(elements[0], copy=True)
-    for element in elements[1:]:
-        xp.maximum(out, element, out=out)
+    out = padded
+    for axis, (kernel_, step, dil, count) in enumerate(zip(k, s, d, size), 1 - n):  # columns last: rows are faster
+        seen = [out[index + (slice(None),) * -axis] for _, index in _offsets([kernel_], [step], [dil], [count])]
+        out = functools.reduce(xp.maximum, seen[1:], +seen[0] if kernel_ == 1 else seen[0])
 
     @functools.cache
-    def winners():  # which element was the maximum, found when somebody asks
-        best, winner = elements[0], xp.zeros(out.shape, np.min_scalar_type(math.prod(k)))
-        winner[...] = _first_inside(k, s, p, d, size, xp)  # where a window of −∞ only sends its gradient
-        for turn, element in enumerate(elements[1:], 1):
-            better = (element > best) | (element != element)  # NaN wins
-            best = xp.maximum(best, element)
-            winner = xp.maximum(winner, better * winner.dtype.type(turn))
-        return winner
+    def winners():  # which kernel offset holds the first maximum of each window, found when somebody asks
+        none = np.min_scalar_type(2 * math.prod(k)).type(math.prod(k))
+        winner = xp.full_like(out, none, none.dtype)  # every offset shows all windows one element each
+        elements = [(none.dtype.type(turn), padded[seen]) for turn, (_, seen) in enumerate(_offsets(k, s, d, size))]
+        for turn, element in elements:
+            winner = xp.minimum(winner, (element != out) * none + turn)  # turn, or more than any turn
+        if (nan := out != out).any():  # of several NaN the last, as in PyTorch
+            winner = xp.where(nan, functools.reduce(xp.maximum, [(e != e) * turn for turn, e in elements]), winner)
+        return xp.maximum(winner, _first_inside(k, s, p, d, size, xp).astype(none.dtype))
 
     def grad(g):
         dx, winner = xp.zeros_like(padded), winners()
+        if g.strides != out.strides:
+            g = xp.add(g, 0, out=xp.empty_like(out))  # in the same order in memory: mixed orders are slow
+        apart = all(step > dil * (kernel_ - 1) for kernel_, step, dil in zip(k, s, d))  # no element in two windows
         for turn, (_, seen) in enumerate(_offsets(k, s, d, size)):
-            dx[seen] += g * (winner == turn)
+            if apart:
+                xp.multiply(g, winner == turn, out=dx[seen])
+            else:
+                dx[seen] += g * (winner == turn)
         return _crop(dx, p)
 
     return _with_places(out, grad, winners(), k, s, p, d, x) if return_indices else (out, grad)
