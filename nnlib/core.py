@@ -1585,8 +1585,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     first, last = (_axes("flatten", input, d)[0] for d in (start_dim, end_dim))
     if first > last:
         raise ValueError(
-            f"flatten: start_dim {start_dim} comes after end_dim {end_dim}. "
-            f"Use flatten({end_dim}, {start_dim})."
+            f"flatten: start_dim {start_dim} comes after end_dim {end_dim}. Use flatten({end_dim}, {start_dim})."
         )
     shape = input.shape
     return _reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
@@ -1692,8 +1691,7 @@ def cat(tensors: Arrays, dim: int = 0):
     if not isinstance(tensors, list) or not tensors[0].ndim:
         came = "one Tensor" if not isinstance(tensors, list) else "0-d tensors"
         raise TypeError(
-            f"cat: tensors must be a list of Tensors with axes, got {came}. "
-            "Use stack([…]) for 0-d tensors."
+            f"cat: tensors must be a list of Tensors with axes, got {came}. Use stack([…]) for 0-d tensors."
         )
     xp = get_array_module(*tensors)
     (axis,) = _axes("cat", tensors[0], dim)
@@ -1822,8 +1820,7 @@ def diagonal(input: Array, offset: int = 0):
     x, xp = input, get_array_module(input)
     if x.ndim != 2:
         raise ValueError(
-            f"diagonal: needs a matrix, got shape {x.shape}. "
-            "Use x[0] of a batch, x.reshape(1, -1) of a row."
+            f"diagonal: needs a matrix, got shape {x.shape}. Use x[0] of a batch, x.reshape(1, -1) of a row."
         )
 
     def grad(g):

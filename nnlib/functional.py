@@ -751,9 +751,8 @@ def binary_cross_entropy(
     p = input._data
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError(
-            "binary_cross_entropy: input must hold probabilities in 0…1, "
-            f"got {float(p.min()):.4g}…{float(p.max()):.4g}. "
-            "Apply sigmoid first, or use binary_cross_entropy_with_logits."
+            "binary_cross_entropy: input must hold probabilities in 0…1, got "
+            f"{float(p.min()):.4g}…{float(p.max()):.4g}. Apply sigmoid first, or use binary_cross_entropy_with_logits."
         )
     target = target.to(input.dtype)
     losses = -(target * input.log().clamp(min=-100) + (1 - target) * (1 - input).log().clamp(min=-100))
@@ -769,9 +768,8 @@ def hinge_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: st
     _check_same_shape("hinge_loss", input, target)
     if not ((target._data == 1) | (target._data == -1)).all():
         raise ValueError(
-            "hinge_loss: target must hold labels −1 and +1, "
-            f"got {float(target._data.min()):g}…{float(target._data.max()):g}. "
-            "Use 2 * target - 1 for labels 0 and 1."
+            "hinge_loss: target must hold labels −1 and +1, got "
+            f"{float(target._data.min()):g}…{float(target._data.max()):g}. Use 2 * target - 1 for labels 0 and 1."
         )
     return _reduce(relu(margin - target.to(input.dtype) * input), reduction, "hinge_loss")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -123,59 +124,85 @@ class Dropout(Module):
         return f"p={self.p}"
 
 
-class _Elementwise(Module):
+class _Function(Module):
     """A function with fixed settings as a module."""
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__()
-        self.settings = settings
+    settings: dict[str, Any]
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.settings.items())
 
 
-def _activation(name: str, function: Any, **defaults: Any) -> type[Module]:
-    """The module form of an element-wise function; its settings are keywords or positions, in order."""
+_NEEDED = inspect.Parameter.empty  # a setting without a default
 
-    class Activation(_Elementwise):
+
+def _layer(name: str, function: Any, example: str = "()(nn.zeros(2, 2)) (2, 2)", **defaults: Any) -> Any:
+    """The module form of ``function(input, **settings)``; its settings are keywords or positions, in order.
+
+    ``example`` is how to make and call it, and the shape that comes out.
+    """
+    any_way = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([inspect.Parameter(k, any_way, default=v) for k, v in defaults.items()])
+
+    class Layer(_Function):
+        __signature__ = signature
+
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            unknown = [key for key in kwargs if key not in defaults]
-            if unknown or len(args) > len(defaults):
-                raise TypeError(
-                    f"{name}: takes {', '.join(defaults) or 'no settings'}; got {unknown or args}. "
-                    f"Use nn.{name}({', '.join(f'{key}={value}' for key, value in defaults.items())})."
-                )
-            super().__init__(**{**defaults, **dict(zip(defaults, args)), **kwargs})
+            super().__init__()
+            try:
+                given = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                came = [*args, *kwargs] or "none"
+                fix = ", ".join(f"{k}={2 if v is _NEEDED else v!r}" for k, v in defaults.items())
+                raise TypeError(f"{name}: settings {came} do not fit: {error}. Use nn.{name}({fix}).") from None
+            given.apply_defaults()
+            self.settings = dict(given.arguments)
+            if self.settings.get("stride", 0) is None:  # a pooling's windows lie side by side unless told otherwise
+                self.settings["stride"] = self.settings["kernel_size"]
 
-        def forward(self, input: Tensor) -> Tensor:
+        def forward(self, input: Tensor) -> Any:
             return function(input, **self.settings)
 
-    Activation.__name__ = Activation.__qualname__ = name
-    settings = ", ".join(f"{key}={value!r}" for key, value in defaults.items() if value is not None)
-    Activation.__doc__ = f"""``{name}({settings})``: :func:`nnlib.functional.{function.__name__}` as a module.
+    Layer.__name__ = Layer.__qualname__ = name
+    call, _, shape = example.partition(") (")
+    Layer.__doc__ = f"""``{name}{signature}``: :func:`nnlib.functional.{function.__name__}` as a module.
 
     PyTorch: ``nn.{name}``.
 
-    >>> nn.{name}({"dim=-1" if "dim" in defaults else ""})(nn.zeros(2, 2)).shape
-    (2, 2)
+    >>> nn.{name}{call}).shape
+    ({shape}
     """
-    return Activation
+    return Layer
 
 
-ReLU = _activation("ReLU", F.relu)
-LeakyReLU = _activation("LeakyReLU", F.leaky_relu, negative_slope=0.01)
-ELU = _activation("ELU", F.elu, alpha=1.0)
-GELU = _activation("GELU", F.gelu, approximate="none")
-SiLU = _activation("SiLU", F.silu)
-Softplus = _activation("Softplus", F.softplus, beta=1.0)
-Sigmoid = _activation("Sigmoid", F.sigmoid)
-Tanh = _activation("Tanh", F.tanh)
-Step = _activation("Step", F.step)
-Softmax = _activation("Softmax", F.softmax, dim=None)
-LogSoftmax = _activation("LogSoftmax", F.log_softmax, dim=None)
+ReLU = _layer("ReLU", F.relu)
+LeakyReLU = _layer("LeakyReLU", F.leaky_relu, negative_slope=0.01)
+ELU = _layer("ELU", F.elu, alpha=1.0)
+GELU = _layer("GELU", F.gelu, approximate="none")
+SiLU = _layer("SiLU", F.silu)
+Softplus = _layer("Softplus", F.softplus, beta=1.0)
+Sigmoid = _layer("Sigmoid", F.sigmoid)
+Tanh = _layer("Tanh", F.tanh)
+Step = _layer("Step", F.step)
+Softmax = _layer("Softmax", F.softmax, "(dim=-1)(nn.zeros(2, 2)) (2, 2)", dim=None)
+LogSoftmax = _layer("LogSoftmax", F.log_softmax, "(dim=-1)(nn.zeros(2, 2)) (2, 2)", dim=None)
+
+_WINDOW: dict[str, Any] = {"kernel_size": _NEEDED, "stride": None, "padding": 0}
+_MAX = {**_WINDOW, "dilation": 1, "return_indices": False, "ceil_mode": False}
+_AVG = {**_WINDOW, "ceil_mode": False, "count_include_pad": True}
+MaxPool1d = _layer("MaxPool1d", F.max_pool1d, "(2)(nn.zeros(5, 3, 8)) (5, 3, 4)", **_MAX)
+MaxPool2d = _layer("MaxPool2d", F.max_pool2d, "(2)(nn.zeros(5, 3, 8, 8)) (5, 3, 4, 4)", **_MAX)
+AvgPool1d = _layer("AvgPool1d", F.avg_pool1d, "(2)(nn.zeros(5, 3, 8)) (5, 3, 4)", **_AVG)
+AvgPool2d = _layer("AvgPool2d", F.avg_pool2d, "(2)(nn.zeros(5, 3, 8, 8)) (5, 3, 4, 4)", **_AVG)
+AdaptiveAvgPool1d = _layer(
+    "AdaptiveAvgPool1d", F.adaptive_avg_pool1d, "(1)(nn.zeros(5, 3, 8)) (5, 3, 1)", output_size=_NEEDED
+)
+AdaptiveAvgPool2d = _layer(
+    "AdaptiveAvgPool2d", F.adaptive_avg_pool2d, "(1)(nn.zeros(5, 3, 8, 8)) (5, 3, 1, 1)", output_size=_NEEDED
+)
 
 
-# ---------------------------------------------------------------------------------------------- convolution and pooling
+# ---------------------------------------------------------------------------------------------- convolution
 
 
 class _Conv(Module):
@@ -241,99 +268,6 @@ class Conv2d(_Conv):
     """
 
     _axes, _convolve = 2, staticmethod(F.conv2d)
-
-
-class MaxPool1d(_Elementwise):
-    """The largest element of each window: :func:`nnlib.functional.max_pool1d`.  PyTorch: ``nn.MaxPool1d``.
-
-    >>> nn.MaxPool1d(2)(nn.zeros(5, 3, 8)).shape
-    (5, 3, 4)
-    """
-
-    _pool = staticmethod(F.max_pool1d)
-
-    def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, return_indices: bool = False,
-        ceil_mode: bool = False,
-    ) -> None:  # fmt: skip
-        super().__init__(
-            kernel_size=kernel_size, stride=kernel_size if stride is None else stride, padding=padding,
-            dilation=dilation, ceil_mode=ceil_mode, return_indices=return_indices,
-        )  # fmt: skip
-
-    def forward(self, input: Tensor) -> Any:
-        """(N, C, …) -> (N, C, …)."""
-        return self._pool(input, **self.settings)
-
-
-class MaxPool2d(MaxPool1d):
-    """The largest element of each window: :func:`nnlib.functional.max_pool2d`.  PyTorch: ``nn.MaxPool2d``.
-
-    >>> nn.MaxPool2d(2)(nn.zeros(5, 3, 8, 8)).shape
-    (5, 3, 4, 4)
-    """
-
-    _pool = staticmethod(F.max_pool2d)
-
-
-class AvgPool1d(_Elementwise):
-    """The mean of each window: :func:`nnlib.functional.avg_pool1d`.  PyTorch: ``nn.AvgPool1d``.
-
-    >>> nn.AvgPool1d(2)(nn.zeros(5, 3, 8)).shape
-    (5, 3, 4)
-    """
-
-    _pool = staticmethod(F.avg_pool1d)
-
-    def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ) -> None:  # fmt: skip
-        super().__init__(
-            kernel_size=kernel_size, stride=kernel_size if stride is None else stride, padding=padding,
-            ceil_mode=ceil_mode, count_include_pad=count_include_pad,
-        )  # fmt: skip
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, C, …) -> (N, C, …)."""
-        return self._pool(input, **self.settings)
-
-
-class AvgPool2d(AvgPool1d):
-    """The mean of each window: :func:`nnlib.functional.avg_pool2d`.  PyTorch: ``nn.AvgPool2d``.
-
-    >>> nn.AvgPool2d(2)(nn.zeros(5, 3, 8, 8)).shape
-    (5, 3, 4, 4)
-    """
-
-    _pool = staticmethod(F.avg_pool2d)
-
-
-class AdaptiveAvgPool1d(_Elementwise):
-    """Means over ``output_size`` cells: :func:`nnlib.functional.adaptive_avg_pool1d`.  PyTorch: the same name.
-
-    >>> nn.AdaptiveAvgPool1d(1)(nn.zeros(5, 3, 8)).shape
-    (5, 3, 1)
-    """
-
-    _pool = staticmethod(F.adaptive_avg_pool1d)
-
-    def __init__(self, output_size: Any) -> None:
-        super().__init__(output_size=output_size)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, C, …) -> (N, C, *output_size)."""
-        return self._pool(input, **self.settings)
-
-
-class AdaptiveAvgPool2d(AdaptiveAvgPool1d):
-    """Means over a grid of cells: :func:`nnlib.functional.adaptive_avg_pool2d`.  PyTorch: the same name.
-
-    >>> nn.AdaptiveAvgPool2d(1)(nn.zeros(5, 3, 8, 8)).shape
-    (5, 3, 1, 1)
-    """
-
-    _pool = staticmethod(F.adaptive_avg_pool2d)
 
 
 # ---------------------------------------------------------------------------------------------- normalisation

@@ -70,8 +70,7 @@ def gradcheck(
     for i in wanted:
         if inputs[i].dtype != np.float64:
             raise TypeError(
-                f"gradcheck: inputs[{i}] is {inputs[i].dtype}; central differences need float64. "
-                "Use .double()."
+                f"gradcheck: inputs[{i}] is {inputs[i].dtype}; central differences need float64. Use .double()."
             )
     first = fn(*inputs)
     outputs = first if isinstance(first, (tuple, list)) else (first,)
