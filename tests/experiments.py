@@ -42,14 +42,14 @@ def within_reach(kind, name):
     start = {"step": 4} if "step" in kind.controls and name != "step" else {}
     start |= STAGE.get((kind.__name__, name), {})
     experiment.set(**start)
-    for key, control in {} if can_move(experiment) else kind.controls.items():
-        for option in getattr(control, "options", ()) or [True, False] * isinstance(control, Flag) or [
-            getattr(control, "high", control.default)
-        ]:
-            if key != name:
-                experiment = kind()
-                experiment.set(**{**start, key: option})
-                if can_move(experiment):
-                    return experiment, {key: option}
-    assert can_move(experiment), f"nothing brings {name} of {kind.__name__} into sight"
-    return experiment, {}
+    if can_move(experiment):
+        return experiment, {}
+    options = [(key, o) for key, c in kind.controls.items() for o in getattr(c, "options", ())]
+    options += [(key, not c.default) for key, c in kind.controls.items() if isinstance(c, Flag)]
+    options += [(key, c.high) for key, c in kind.controls.items() if isinstance(c, Slider)]
+    for key, option in options:
+        if key != name and option != kind.controls[key].default:
+            experiment.set(**{**kind.complete(), **start, key: option})
+            if can_move(experiment):
+                return experiment, {key: option}
+    raise AssertionError(f"nothing brings {name} of {kind.__name__} into sight")

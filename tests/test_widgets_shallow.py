@@ -231,3 +231,42 @@ def test_the_fold_shows_the_controls_of_its_mode_and_the_point_can_be_dragged():
     experiment.drag("point", left + 0.75 * wide, top + 0.25 * tall)
     assert (experiment.settings["x1"], experiment.settings["x2"]) == (1.0, 1.0)
     assert experiment.numbers.plane.image == pytest.approx(experiment.numbers.plane.corners[3])
+
+
+# ------------------------------------------------------------ the map of regions
+
+TWO = {"inputs": ten_knobs.TWO}
+PARALLEL = {"turn1": 0, "turn2": 0, "turn3": 180, "far1": -1.0, "far2": 0.0, "far3": -1.0}
+
+
+def test_three_lines_cut_seven_regions_and_one_pattern_never_occurs():
+    plane = TenKnobs.measure(**TWO).plane
+    assert len(plane.sheets) == len(set(plane.patterns)) == plane.facets == 7
+    assert plane.missing == ["001"]
+    # The surprise's end: parallel lines make four, lines through one point six.
+    assert len(TenKnobs.measure(**TWO, **PARALLEL).plane.sheets) == 4
+    assert len(TenKnobs.measure(**TWO, far3=0.0).plane.sheets) == 6
+    for turn, far in itertools.product(range(-180, 181, 30), (-1.0, 0.3, 2.0)):
+        assert len(TenKnobs.measure(**TWO, turn3=turn, far3=far).plane.sheets) <= 7
+
+
+def test_without_the_activation_there_are_regions_and_one_facet():
+    plane = TenKnobs.measure(**TWO, identity=True).plane
+    assert (len(plane.sheets), plane.facets) == (7, 1)
+    assert "one plane" in ten_knobs.say(TenKnobs.measure(**TWO, identity=True))
+    assert TenKnobs.measure(**TWO, activation="leaky ReLU (0.1)").plane.facets == 7
+
+
+def test_regions_are_those_that_random_points_find_and_the_facets_meet():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, size=(20_000, 2))
+    for turn, far in itertools.product((-120, 10, 45), (-0.8, 0.7)):
+        plane = TenKnobs.measure(**TWO, turn3=turn, far3=far).plane
+        on = x @ plane.weight.T + plane.bias > 0
+        assert {"".join("01"[int(v)] for v in row) for row in on} == set(plane.patterns)
+        corners = {}
+        for sheet, heights in zip(plane.sheets, plane.heights):
+            for (a, b), y in zip(sheet, heights):
+                corners.setdefault((round(a, 6), round(b, 6)), []).append(y)
+        for found in corners.values():  # ReLU bends the surface and does not tear it
+            assert found == pytest.approx([found[0]] * len(found), abs=1e-9)

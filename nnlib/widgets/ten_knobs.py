@@ -3,6 +3,7 @@
 y = φ₀ + Σ φⱼ a[θⱼ₀ + θⱼ₁ x] (family F of lesson 05, a network 1-3-1). Left the three contributions, right their sum
 with its joints. Surprise: take the activation away, and ten knobs draw one straight line, whatever they are set to;
 with ReLU the same ten draw four pieces. The contrast vanishes where no joint lies in the window (``AWAY``).
+With two inputs the three joints are lines, and the pieces are regions of the plane (``region_map``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 import nnlib as nn
 
+from . import region_map
 from .experiment import Challenge, Choice, Control, Experiment, Flag, Prediction, Slider
 from .scene import Scene, number, plot_area, ticks
 
@@ -37,6 +39,7 @@ AWAY = {
     "theta20": 1.0,
     "theta30": 4.0,
 }  # all units on in the whole window: no joint to see
+ONE, TWO = "one: the curve", "two: the map of regions"
 SUB = str.maketrans("0123", "₀₁₂₃")
 
 
@@ -55,6 +58,7 @@ class Numbers:
     slopes: np.ndarray  # dy/dx by nnlib, one per piece; at the points of x for a curve
     patterns: list[str]  # which units are on, per piece
     first: np.ndarray  # the curve of the shipped knobs, to compare with
+    plane: region_map.Regions | None = None  # what is shown instead, if it is
 
     @property
     def line(self) -> bool:
@@ -123,8 +127,11 @@ def compute(settings: dict[str, Any]) -> Numbers:
         ]  # a joint that changes no slope ends no piece
         slopes, patterns = slopes[[0, *keep]], [patterns[i] for i in (0, *keep)]
     first = network(START, "ReLU", False)(nn.tensor(x.reshape(-1, 1), dtype=nn.float64)).data[:, 0]
+    plane = None
+    if settings["inputs"] == TWO:
+        plane = region_map.compute(settings, nn.Identity() if identity else ACTIVATIONS[activation]())
     return Numbers(
-        knobs, activation, identity, x, contributions, y, joints, edges, slopes, patterns, first
+        knobs, activation, identity, x, contributions, y, joints, edges, slopes, patterns, first, plane
     )
 
 
@@ -143,6 +150,8 @@ def limit(numbers: Numbers) -> float:
 
 def draw(numbers: Numbers) -> Scene:
     """Contributions left, with their joints below; the sum right, with pieces and patterns."""
+    if numbers.plane:
+        return region_map.draw(numbers.plane)
     n, scene, top = numbers, Scene(WIDTH, HEIGHT), limit(numbers)
     for area, title in ((LEFT, "contributions φⱼ · a[zⱼ]"), (RIGHT, "y = φ₀ + their sum")):
         at = plot_area((LOW, HIGH), (-top, top), area)
@@ -233,6 +242,8 @@ def _spread(places: list[float], low: float, high: float, gap: float = 17) -> li
 def say(numbers: Numbers) -> str:
     """What is drawn, where it bends and how steep the pieces are."""
     n = numbers
+    if n.plane:
+        return region_map.say(n.plane)
     if n.identity:
         return (f"No activation: ten knobs, one straight line, y = {number(n.y[0])} + {number(n.slopes[0])} · x. "
                 "Every setting of the ten is some intercept and some slope.").replace("+ −", "− ")  # fmt: skip
@@ -254,7 +265,7 @@ def _wasted(n: Numbers) -> bool:
     strong = all(
         abs(n.knobs[f"phi{j}"]) >= 0.5 and abs(n.knobs[f"theta{j}1"]) >= 0.5 for j in (1, 2, 3)
     )
-    return strong and n.line and not n.identity
+    return strong and n.line and not n.identity and not n.plane
 
 
 def _knobs() -> dict[str, Control]:
@@ -279,12 +290,23 @@ class TenKnobs(Experiment):
         **_knobs(),
         "activation": Choice("activation a", "ReLU", tuple(ACTIVATIONS)),
         "identity": Flag("take the activation away (a[z] = z)", False),
+        "inputs": Choice("inputs", ONE, (ONE, TWO)),
+        **{
+            name: Slider(f"line {name[-1]} looks along (°)", value, -180, 180, 5)
+            if name[0] == "t"
+            else Slider("from", value, -2.0, 2.0, 0.1)
+            for name, value in region_map.LINES.items()
+        },
     }
     rows = (
+        ("inputs",),
         ("phi1", "theta10", "theta11"),
         ("phi2", "theta20", "theta21"),
         ("phi3", "theta30", "theta31"),
         ("phi0", "activation", "identity"),
+        ("turn1", "far1"),
+        ("turn2", "far2"),
+        ("turn3", "far3"),
     )
     grips = ("joint 1", "joint 2", "joint 3")
     least = 620
@@ -295,8 +317,8 @@ class TenKnobs(Experiment):
         "one straight line",
         "A straight line of straight lines is a straight line: its slope is the sum of φⱼθⱼ₁, and two numbers describe "
         "it. Ten knobs, two freedoms.",
-        before={**START, "activation": "ReLU", "identity": False},
-        after={**START, "activation": "ReLU", "identity": True},
+        before={**START, "inputs": ONE, "activation": "ReLU", "identity": False},
+        after={**START, "inputs": ONE, "activation": "ReLU", "identity": True},
     )
     challenge = Challenge(
         "Keep the activation, keep every φⱼ and every θⱼ₁ at least 0.5 in size, and still make the network draw one "
@@ -306,6 +328,12 @@ class TenKnobs(Experiment):
         "that three units can draw, never a promise.",
     )  # fmt: skip
     compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+
+    def tune(self, numbers: Numbers) -> None:
+        """Lines with two inputs, inner slopes and starts with one."""
+        for name, widget in self.widgets.items():
+            if name[:4] in ("thet", "turn") or name[:3] == "far":
+                widget.layout.display = None if (name[:4] == "thet") == (numbers.plane is None) else "none"
 
     def drag(self, id: str, x: float, y: float) -> None:
         """Slide a unit's joint to the pointer: its θⱼ₀ becomes −θⱼ₁ times the place, within the slider's reach."""
