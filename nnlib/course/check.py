@@ -87,14 +87,19 @@ class Check:
 
     def look(self, what: Any, *arguments: Any) -> None:
         """Show the figure that a function draws, or print what it returns; say so while it is not written."""
+        pyplot: Any = sys.modules.get("matplotlib.pyplot")
+        before = set(pyplot.get_fignums()) if pyplot else set()
         try:
             result = what if what is ... or not callable(what) else what(*arguments)
         except NotImplementedError:
             result = ...
+        drawn = set(pyplot.get_fignums()) - before if pyplot else set()
         if result is ...:
+            for number in drawn:  # a given first line may have opened a figure
+                pyplot.close(number)
             print("nothing to see yet")
-        elif "matplotlib.pyplot" in sys.modules and sys.modules["matplotlib.pyplot"].get_fignums():
-            sys.modules["matplotlib.pyplot"].show()
+        elif drawn:
+            pyplot.show()
         else:
             print(result)
 
