@@ -6,8 +6,10 @@
     python3 start.py --no-browser          print the address instead of opening a browser
     python3 start.py --fresh               make .venv anew first
     python3 start.py test [arguments]      run all tests; the arguments go to pytest
+    python3 start.py submit 02 --student NAME      pack your answers for the instructor
     python3 start.py grade [arguments]     grade a class (docs/grading.md); --help says how
     python3 start.py mark COURSE           mark the questions that a person reads, in the browser
+    python3 start.py release DIR           make what a class gets
 
 The first run makes .venv beside this file and installs into it, which takes a few minutes and a network.
 A stamp in .venv remembers what for, so the next start needs neither pip nor a network. Everything stays
@@ -26,6 +28,7 @@ if sys.version_info < (3, 11):
     )
 
 import argparse
+import functools
 import hashlib
 import importlib.util
 import json
@@ -240,19 +243,25 @@ def test(arguments):
     return follow([python(), "-m", "pytest", "-n", workers, "--dist=loadfile", "--durations=10"] + arguments)
 
 
-def grade(arguments):
-    """Grade a class; paths mean what they mean where the command was given."""
-    many = any(word.startswith("--scheduler") for word in arguments)
-    environment({"course", "grade", "cluster"} if many else {"course", "grade"})
-    return follow([python(), "-m", "nnlib.course.grade"] + arguments, os.getcwd())
+TOOLS = {  # a word: the module of nnlib.course, what it needs
+    "submit": ("submit", {"course"}),
+    "release": ("release", {"course"}),
+    "grade": ("grade", {"course", "grade"}),
+    "mark": ("formgrader", {"course", "grade"}),
+}
 
 
-def mark(arguments):
-    environment({"course", "grade"})
-    return follow([python(), "-m", "nnlib.course.formgrader"] + arguments, os.getcwd())
+def tool(name, arguments):
+    """Run a tool of the course; paths mean what they mean where the command was given."""
+    module, extras = TOOLS[name]
+    if any(word.startswith("--scheduler") for word in arguments):
+        extras = extras | {"cluster"}
+    environment(extras)
+    return follow([python(), "-m", "nnlib.course." + module] + arguments, os.getcwd())
 
 
-COMMANDS = {"learn": learn, "test": test, "grade": grade, "mark": mark}
+COMMANDS = {"learn": learn, "test": test}
+COMMANDS.update({name: functools.partial(tool, name) for name in TOOLS})
 
 
 def main(arguments):

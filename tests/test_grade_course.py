@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from tests.classroom import (
     ROOT,
     Case,
     answer,
+    hand_in,
     put,
     several,
     small_solution,
@@ -139,6 +141,18 @@ def test_what_a_marker_sees_cannot_run() -> None:
     html = formgrader.markdown2html(text)
     assert not re.search(r"<script|<img|href=.?javascript|\bid=", html)
     assert "<em>so</em>" in html and "a &lt; b" in html and 'href="https://w.org"' in html
+
+
+def test_nbgraders_own_command_is_ours_too(course: Path) -> None:
+    hand_in(course / "submitted", "cy", Case(answer("def best_line(x, y): return 1, 2")))
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "autograde", NAME, "--student", "cy"], capture_output=True, text=True,
+        cwd=course, timeout=100, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"rows in {course / NAME}.csv" in done.stdout
+    assert "ZeroDivisionError" not in (course / f"{NAME}.csv").read_text()
+    assert marks(course, "cy")["X35"][0] == 0
 
 
 def test_what_a_student_gets_holds_no_solution(course: Path) -> None:

@@ -488,11 +488,10 @@ def test_grading_adds_its_extra_and_runs_where_it_was_called(
     called = []
     monkeypatch.setattr(start, "follow", lambda command, folder=None: called.append((command[1:], folder)))
     monkeypatch.chdir(tmp_path)
+    start.main(["submit", "02", "--student", "ada"])
     start.main(["grade", "02", "submitted", "--csv", "marks.csv"])
     start.main(["mark", "."])
     start.main(["grade", "02", "submitted", "--csv", "marks.csv", "--scheduler=tcp://host:8786"])
-    assert steps.done == ["venv", ".[course,grade]", ".[cluster,course,grade]"]
-    assert [words[:2] for words, _ in called] == [
-        ["-m", "nnlib.course.grade"], ["-m", "nnlib.course.formgrader"], ["-m", "nnlib.course.grade"],
-    ]  # fmt: skip
-    assert called[0] == (["-m", "nnlib.course.grade", "02", "submitted", "--csv", "marks.csv"], str(tmp_path))
+    assert steps.done == ["venv", ".[course]", ".[course,grade]", ".[cluster,course,grade]"]
+    assert [words[1].split(".")[-1] for words, _ in called] == ["submit", "grade", "formgrader", "grade"]
+    assert called[1] == (["-m", "nnlib.course.grade", "02", "submitted", "--csv", "marks.csv"], str(tmp_path))

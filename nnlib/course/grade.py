@@ -242,32 +242,20 @@ def grade_class(options: argparse.Namespace) -> list[dict[str, Any]]:
                 write_atomic(_file(place, student), json.dumps(result).encode())
                 done[student] = result | {"new": True}
                 bar.update()
-    return list(
-        _rows(
-            course,
-            submitted,
-            assignment,
-            [done[student] for student in everybody],
-            roster,
-            options.gradebook,
-        )
-    )
+    results_now = [done[student] for student in everybody]
+    return list(_rows(course, submitted, assignment, results_now, roster, options))
 
 
 def _rows(
-    course: Path,
-    submitted: Path,
-    assignment: Assignment,
-    done: list[dict[str, Any]],
-    roster: list[dict[str, str]],
-    book: bool,
-) -> Iterator[dict[str, Any]]:
+    course: Path, submitted: Path, assignment: Assignment, done: list[dict[str, Any]], roster: list[dict[str, str]],
+    options: argparse.Namespace,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
     from . import gradebook
 
     with contextlib.ExitStack() as stack:
         entries = None
-        if book:
-            gradebook.prepare_course(course, assignment)
+        if options.gradebook:
+            gradebook.prepare_course(course, assignment, options.solutions)
             entries = stack.enter_context(gradebook.Gradebook(course))
             entries.enrol(roster)
             entries.prepare(assignment)
