@@ -20,33 +20,31 @@ from . import CourseError
 __all__ = ["command", "install", "main", "markdown2html"]
 
 
-def install() -> None:
-    """Make nbgrader's autograding, pages and command line, ours: the stock one runs submissions unprotected."""
+def install(solutions: str | None = None) -> None:
+    """Make nbgrader's autograding, pages and command line, ours: the stock one runs submissions unprotected.
+
+    solutions: the folder of the assignments, if it is not the workbook's own.
+    """
     from nbgrader.apps.api import NbGraderAPI
     from nbgrader.converters.autograde import Autograde
 
-    def autograde(
-        self: Any, assignment_id: str, student_id: str, force: bool = True, create: bool = True
-    ) -> dict[str, Any]:
-        return _grade(Path(self.coursedir.root), assignment_id, student_id)
+    def grade(coursedir: Any, assignment: str, student: str | None = None) -> dict[str, Any]:
+        return _grade(Path(coursedir.root), assignment, student, solutions)
 
-    def generate_feedback(
-        self: Any, assignment_id: str, student_id: str | None = None, force: bool = True
-    ) -> dict[str, Any]:
-        return _grade(Path(self.coursedir.root), assignment_id)  # nothing new is graded; the pages are written anew
+    def autograde(self: Any, assignment_id: str, student_id: str, force: bool = True, create: bool = True) -> Any:
+        return grade(self.coursedir, assignment_id, student_id)
+
+    def generate_feedback(self: Any, assignment_id: str, student_id: str | None = None, force: bool = True) -> Any:
+        return grade(self.coursedir, assignment_id)  # nothing new is graded; the pages are written anew
 
     def start(self: Any) -> None:
         one = self.coursedir.student_id
-        result = _grade(Path(self.coursedir.root), self.coursedir.assignment_id, one if one != "*" else None)
+        result = grade(self.coursedir, self.coursedir.assignment_id, None if one == "*" else one)
         print(result["log"], end="")
         if not result["success"]:
             sys.exit(1)
 
-    NbGraderAPI.autograde, NbGraderAPI.generate_feedback, Autograde.start = (
-        autograde,
-        generate_feedback,
-        start,
-    )
+    NbGraderAPI.autograde, NbGraderAPI.generate_feedback, Autograde.start = autograde, generate_feedback, start
 
 
 TAGS = "a b blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i li ol p pre span strong sub sup"
@@ -61,18 +59,12 @@ def markdown2html(source: str) -> str:
     return str(bleach.clean(convert(source), tags=set(TAGS.split()), attributes={"a": ["href"], "*": ["class"]}))
 
 
-def _grade(course: Path, assignment: str, student: str | None = None) -> dict[str, Any]:
+def _grade(course: Path, assignment: str, student: str | None = None, solutions: str | None = None) -> dict[str, Any]:
     """Run the grading command on a course, as formgrader wants it answered: {success, log, error}."""
-    command = [
-        sys.executable,
-        "-m",
-        "nnlib.course.grade",
-        assignment,
-        str(course / "submitted"),
-        "--course",
-        str(course),
-    ]
-    command += ["--csv", str(course / f"{assignment}.csv")] + (["--student", student] if student else [])
+    command = [sys.executable, "-m", "nnlib.course.grade", assignment, str(course / "submitted")]
+    command += ["--course", str(course), "--csv", str(course / f"{assignment}.csv")]
+    command += ["--student", student] if student else []
+    command += ["--solutions", solutions] if solutions else []
     paths = [
         str(Path(__file__).resolve().parents[2]),
         *filter(None, [os.environ.get("PYTHONPATH")]),
