@@ -17,7 +17,7 @@ def sigma(z):
     return 1 / (1 + np.exp(-np.asarray(z, float)))
 
 
-def ledger(x, leaving, b1, v, c, squash=sigma):
+def ledger(x, leaving, b1, v, c, *, squash=sigma):
     """z₁ h₁ z₂ h₂ z_out y: products and sums one by one."""
     z = [sum(x[i] * leaving[i][j] for i in range(len(x))) + b1[j] for j in range(len(b1))]
     h = [float(squash(one)) for one in z]
@@ -61,7 +61,7 @@ X11 = Exercise(
         Mistake("no-bias", "The biases of the hidden units are missing.",
                 {"by_hand": no_bias(*SLIDE), "six": no_bias}),
         Mistake("no-squash", "The sums are handed on as they are; each of the three units puts its sum through the sigmoid.",
-                {"by_hand": ledger(*SLIDE, lambda z: z), "six": lambda *case: ledger(*case, lambda z: z)}),
+                {"by_hand": ledger(*SLIDE, squash=lambda z: z), "six": lambda *case: ledger(*case, squash=lambda z: z)}),
     ],
     hints=[
         "Unit 1: what arrives from input i is x_i times the first entry of row i of the table. Three products and a bias.",

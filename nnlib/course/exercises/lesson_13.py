@@ -286,7 +286,8 @@ X92 = Exercise(
 
 def two_modes(my, batches, single):
     def play():
-        norm, told = my.Norm(batches[0].shape[1]), {"outputs": [], "means": [], "variances": []}
+        norm = my.Norm(batches[0].shape[1])
+        told: dict[str, list] = {"outputs": [], "means": [], "variances": []}
 
         def note(out):
             told["outputs"].append(np.array(out, dtype=float))
@@ -302,7 +303,7 @@ def two_modes(my, batches, single):
         note(norm(batches[3].copy()))
         return told
 
-    told = []
+    told: list = []
 
     def once(which):
         if not told:
