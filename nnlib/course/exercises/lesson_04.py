@@ -38,7 +38,7 @@ def no_bias(x, leaving, b1, v, c):
 
 
 def sign_lost(x, leaving, b1, v, c):
-    return ledger(x, leaving, b1, v, c, lambda z: sigma(-z))
+    return ledger(x, leaving, b1, v, c, squash=lambda z: sigma(-z))
 
 
 def ledger_parts(my, x, leaving, b1, v, c):
