@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORDS = exercises()
 SOLUTIONS = [solution for solution, _ in assignments(ROOT)]
 LESSONS = {path.name[:2]: path for path in lesson_paths(ROOT / "notebooks")}
-COUNT = 90  # exercises there are; to be raised, never lowered
+COUNT = 98  # exercises there are; to be raised, never lowered
 
 
 def test_none_is_missing() -> None:
