@@ -68,8 +68,8 @@ def conv2d(
 
 def _by_windows(x, w, s, p, d, G):
     """The convolution as it is usually written: the windows as columns, and one product per group."""
-    (F, c, kh, kw), (N, C), on_gpu = w.shape, x.shape[:2], kernels.fit(x, w)
-    f, window, xp = F // G, c * kh * kw, get_array_module(x)
+    (F, c, kh, kw), (N, C), on_gpu, xp = w.shape, x.shape[:2], kernels.fit(x, w), get_array_module(x)
+    f, window = F // G, c * kh * kw
     oh, ow = ((n + sum(q) - e * (k - 1) - 1) // t + 1 for n, q, e, k, t in zip(x.shape[2:], p, d, (kh, kw), s))
     if on_gpu:
         cols = kernels.im2col(x, (kh, kw), s, p, d, (oh, ow))
@@ -80,18 +80,23 @@ def _by_windows(x, w, s, p, d, G):
     cols = cols.reshape(G, window, N * oh * ow)  # (G, c·kh·kw, N·oh·ow): a column is what one window sees
     rows = w.reshape(G, f, window)  # (G, f, c·kh·kw): a row is a filter
     # A few filters on many pixels: a product per image reads and writes in the cache (a third of the time in a first
-    # layer). Many on few, or a GPU: one for all.
-    n = N if 4 * F <= oh * ow and N and not on_gpu else 1
+    # layer). Many on few: one for all.
+    n = N if xp is np and N and 4 * F <= oh * ow else 1
 
-    def apart(a, r):  # (G, r, N·oh·ow) or (G·r, N, oh, ow) -> (n, G, r, pixels), a view
-        return a.reshape(G, r, n, N // n * oh * ow).transpose(2, 0, 1, 3)
+    def apart(a):  # (G, r, N·oh·ow) -> (n, G, r, pixels), a view
+        return a.reshape(*a.shape[:2], n, N // n * oh * ow).transpose(2, 0, 1, 3)
 
-    out = xp.empty((G, f, N * oh * ow), x.dtype)
-    xp.matmul(rows, apart(cols, window), out=apart(out, f))
+    def product(left, right):  # (G, r, k), (G, k, N·oh·ow) -> (G, r, N·oh·ow)
+        if n == 1:
+            return left @ right
+        out = np.empty((G, left.shape[1], N * oh * ow), x.dtype)
+        np.matmul(left, apart(right), out=apart(out))
+        return out
+
+    out = product(rows, cols)
 
     def grad_x(g):
-        dcols = xp.empty(cols.shape, x.dtype)  # (G, c·kh·kw, N·oh·ow)
-        xp.matmul(rows.swapaxes(1, 2), apart(g, f), out=apart(dcols, window))
+        dcols = product(rows.swapaxes(1, 2), g.reshape(G, f, N * oh * ow))  # (G, c·kh·kw, N·oh·ow)
         if on_gpu:
             return kernels.col2im(dcols.reshape(C * kh * kw, N * oh * ow), x.shape, (kh, kw), s, p, d, (oh, ow))
         dcols = dcols.reshape(C, kh, kw, N, oh, ow)
@@ -101,7 +106,7 @@ def _by_windows(x, w, s, p, d, G):
         return _crop(dx, p)
 
     def grad_weight(g):
-        dw = apart(cols, window) @ apart(g, f).swapaxes(2, 3)  # (n, G, c·kh·kw, f): faster than its transpose
+        dw = apart(cols) @ apart(g.reshape(G, f, N * oh * ow)).swapaxes(2, 3)  # (n, G, c·kh·kw, f): faster than dwᵀ
         return dw.sum(0).swapaxes(1, 2).reshape(w.shape)  # (G, f, c·kh·kw) -> (F, c, kh, kw)
 
     return out.reshape(F, N, oh, ow), grad_x, grad_weight
