@@ -146,7 +146,9 @@ def test_data_fits_the_window_and_is_held_out_in_half(data):
     X, y = replay.examples(data, 0.2, 1)
     assert set(np.unique(y)) == {0, 1}
     assert (np.abs(X) <= replay.REACH).mean() > 0.98
-    part = Playground.measure(data=data, draw=1).main
+    numbers = Playground.measure(data=data, draw=1)
+    part = numbers.main
+    assert ("malignant" in playground.say(numbers)) == data.startswith("tumours")
     if data == "own points":
         assert (len(part.X), len(part.held_x), math.isnan(part.held[-1])) == (2, 0, True)
     else:

@@ -535,6 +535,8 @@ def say(numbers: Numbers) -> str:
         text.append(f"Edited: layer {e.layer}, unit {e.unit}, {what} is {number(e.value)}.")
     if numbers.cross:
         text.append("Cross at ({}, {}).".format(*(number(v, 3) for v in numbers.cross)))
+    if s["data"] == replay.SETS[5]:
+        text.append("x₁ is the mean radius of cell nuclei, x₂ their mean texture; ● malignant, ■ benign.")
     if numbers.held_out:
         text.append("Hollow: held out.")
     if numbers.other:
