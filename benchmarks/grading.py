@@ -89,10 +89,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--write", action="store_true", help="put the figures into benchmarks/README.md")
     options = parser.parse_args()
+    load = os.getloadavg()[0]  # of others: on a busy machine read the ratio, not the seconds
     ours_took, statuses = ours(options.assignment, options.students, options.jobs)
     said = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
     lines = [
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}; "
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores (load before: {load:.1f}); Python {platform.python_version()}; "
         f"assignment {options.assignment}, {options.jobs} jobs; rows: {said}.",
         "",
         "| grader | submissions | seconds | per submission |",

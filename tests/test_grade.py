@@ -107,6 +107,18 @@ def test_nothing_is_left_running(graded: tuple[Path, dict[str, dict[str, str]]])
     assert not [line for line in running if b"/view/runner.py" in line]
 
 
+def test_a_verdict_that_would_take_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        def verdict(self, *_: object) -> None:
+            while True:
+                pass
+
+    monkeypatch.setattr(judge, "find", lambda id: Slow())
+    monkeypatch.setattr(judge, "JUDGING", 0.1)
+    judged = judge.verdict("X34", "[]", "[]")
+    assert judged["share"] == 0 and "TimeoutError" in judged["parts"][""][1]
+
+
 # ---------------------------------------------------------------- the same result, however it is done
 
 SOME = {

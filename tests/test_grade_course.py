@@ -180,6 +180,17 @@ def test_an_assignment_that_lost_a_check_is_not_mixed_with_the_old_one(
     assert "Marks would be lost" in capsys.readouterr().err
 
 
+def test_formgrader_wants_a_course(tmp_path: Path, course: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    done = subprocess.CompletedProcess([], 0)
+    monkeypatch.setattr(formgrader.subprocess, "run", lambda words, cwd: started.append((words, cwd)) or done)
+    assert formgrader.main([str(tmp_path)]) == 1
+    assert "is no course yet: grade an assignment first" in capsys.readouterr().err
+    assert formgrader.main([str(course), "--no-browser"]) == 0
+    ((words, cwd),) = started
+    assert cwd == course and "--LabApp.default_url=/formgrader" in words and "--no-browser" in words
+
+
 # ---------------------------------------------------------------- packing and unpacking
 
 

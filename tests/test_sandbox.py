@@ -296,6 +296,12 @@ def test_without_bubblewrap_it_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
         assert tell(sandbox, "print(2)") == "2\n"
 
 
+def test_elsewhere_than_on_linux_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(CourseError, match="on Linux"):
+        Sandbox.find(trust=True)
+
+
 @needs_bwrap
 def test_a_bubblewrap_that_does_not_run_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = tmp_path / "bwrap"

@@ -29,7 +29,8 @@ def install(solutions: str | None = None) -> None:
     from nbgrader.converters.autograde import Autograde
 
     def grade(coursedir: Any, assignment: str, student: str | None = None) -> dict[str, Any]:
-        return _grade(Path(coursedir.root), assignment, student, solutions)
+        submitted = Path(coursedir.root) / coursedir.submitted_directory
+        return _grade(Path(coursedir.root), submitted, assignment, student, solutions)
 
     def autograde(self: Any, assignment_id: str, student_id: str, force: bool = True, create: bool = True) -> Any:
         return grade(self.coursedir, assignment_id, student_id)
@@ -59,9 +60,11 @@ def markdown2html(source: str) -> str:
     return str(bleach.clean(convert(source), tags=set(TAGS.split()), attributes={"a": ["href"], "*": ["class"]}))
 
 
-def _grade(course: Path, assignment: str, student: str | None = None, solutions: str | None = None) -> dict[str, Any]:
+def _grade(
+    course: Path, submitted: Path, assignment: str, student: str | None, solutions: str | None
+) -> dict[str, Any]:
     """Run the grading command on a course, as formgrader wants it answered: {success, log, error}."""
-    command = [sys.executable, "-m", "nnlib.course.grade", assignment, str(course / "submitted")]
+    command = [sys.executable, "-m", "nnlib.course.grade", assignment, str(submitted)]
     command += ["--course", str(course), "--csv", str(course / f"{assignment}.csv")]
     command += ["--student", student] if student else []
     command += ["--solutions", solutions] if solutions else []

@@ -41,6 +41,11 @@ __all__ = ["main", "results"]
 HIDDEN = ".grading"  # in the course's folder: the secret and the results so far
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def students(submitted: Path, roster: Iterable[dict[str, str]] = ()) -> list[str]:
     """Who submitted, and who is on the roster; in order."""
     folders = (p.name for p in submitted.iterdir() if not p.name.startswith(".") and (p.is_dir() or p.is_symlink()))
@@ -255,7 +260,7 @@ def _rows(
     with contextlib.ExitStack() as stack:
         entries = None
         if options.gradebook:
-            gradebook.prepare_course(course, assignment, options.solutions)
+            gradebook.prepare_course(course, assignment, submitted, options.solutions)
             entries = stack.enter_context(gradebook.Gradebook(course))
             entries.enrol(roster)
             entries.prepare(assignment)
@@ -329,7 +334,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--jobs",
         type=int,
-        default=os.cpu_count() or 1,
+        default=cores(),
         help="how many at once (default: one for each core)",
     )
     made.add_argument(

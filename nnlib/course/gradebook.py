@@ -28,6 +28,7 @@ from nnlib.course import formgrader
 
 c = get_config()  # noqa: F821
 c.CourseDirectory.root = os.path.dirname(os.path.abspath(__file__))
+c.CourseDirectory.submitted_directory = {submitted!r}
 # A submission's text must not run in the marker's browser.
 c.TemplateExporter.filters = {{"markdown2html": formgrader.markdown2html}}
 # Autograding and feedback are nnlib's: nothing of a submission runs outside the sandbox.
@@ -287,12 +288,14 @@ def write(
         write_atomic(place / f"{assignment.name}{suffix}", data)
 
 
-def prepare_course(course: Path, assignment: Assignment, solutions: Path | None = None) -> None:
+def prepare_course(course: Path, assignment: Assignment, submitted: Path, solutions: Path | None = None) -> None:
     """Write the course's settings, and the assignment's source and release, where nbgrader looks for them."""
     course.mkdir(parents=True, exist_ok=True)
     config = course / "nbgrader_config.py"
     if not config.exists():
-        write_atomic(config, CONFIG.format(solutions=str(solutions.resolve()) if solutions else None).encode())
+        place = submitted.name if submitted.parent == course else str(submitted)
+        own = str(solutions.resolve()) if solutions else None
+        write_atomic(config, CONFIG.format(submitted=place, solutions=own).encode())
     for folder, notebook in (("source", assignment.notebook), ("release", assignment.released)):
         path = course / folder / assignment.name / f"{assignment.name}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -30,6 +30,7 @@ from .submission import Assignment, Refused, read_submission, steps
 
 __all__ = ["Task", "cases_for", "grade", "run"]
 
+JUDGING = 60.0  # seconds for one verdict; what came may be large
 _ONE = threading.Lock()  # verdicts redirect stdout and catch warnings, which threads share
 
 
@@ -180,7 +181,7 @@ def verdict(exercise: str, answer: str | None, cases: str, problem: str = "") ->
     try:
         outcomes = loads(answer)
         asked = [tuple(case) for case in loads(cases)]
-        with _ONE, at_most(60):
+        with _ONE, at_most(JUDGING):
             result = record.verdict(outcomes, asked)
         parts = {clean(name, 80): [part.state, clean(part.text)] for name, part in result.parts.items()}
         return {"state": result.state, "share": float(result.share), "parts": parts}
