@@ -93,8 +93,8 @@ def main() -> None:
     ours_took, statuses = ours(options.assignment, options.students, options.jobs)
     said = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
     lines = [
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores (load before: {load:.1f}); Python {platform.python_version()}; "
-        f"assignment {options.assignment}, {options.jobs} jobs; rows: {said}.",
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores (load before: {load:.1f}); Python "
+        f"{platform.python_version()}; assignment {options.assignment}, {options.jobs} jobs; rows: {said}.",
         "",
         "| grader | submissions | seconds | per submission |",
         "|---|---|---|---|",
