@@ -181,6 +181,22 @@ def test_one_point_per_step_never_rests_and_the_full_batch_does():
     )  # a smaller rate, a lower orbit
 
 
+def test_a_falling_rate_lowers_the_orbit_of_one_point_per_step():
+    for draw in range(3):
+        orbit, *falling = (Table.measure(draw=draw, schedule=name) for name in table_top.SCHEDULES)
+        assert not orbit.resting[1]
+        assert all(n.recent[1] < orbit.recent[1] / 5 for n in falling)
+        assert all(n.recent[1] > 1e-4 for n in falling)  # lower, not gone
+    x, y = (t.data for t in table_top.examples(table_top.SURFACES[0]))
+    phi, path = np.array([10.0, 20.0]), []
+    for step in range(60):  # the full batch by hand, at half the rate from step 40 on
+        error = phi[0] + phi[1] * x - y
+        phi = phi - 0.1 * 0.5 ** (step // 40) * 2 * np.array([error.mean(), (error * x).mean()])
+        path.append(phi)
+    halved = Table.measure(steps=60, schedule="halved every 40 steps")
+    assert halved.paths[0, 1:] == pytest.approx(np.array(path))
+
+
 def test_points_that_can_all_be_fitted_let_it_rest():
     for draw in range(3):
         numbers = Table.measure(surface=table_top.SURFACES[1], draw=draw)

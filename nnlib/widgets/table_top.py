@@ -3,11 +3,13 @@
 Two parameters, 61 examples. Two surfaces: a line φ₀ + φ₁x, whose loss is a bowl, and Prince's Gabor model
 sin(u) exp(−u²/32), u = φ₀ + 0.06 φ₁x, whose loss has several valleys. Surprises: at a fixed rate one example per step
 never comes to rest on scattered points, though the full batch does, and it does rest when every point can be fitted
-exactly; the same noise leaves a bad valley in which the full batch is stuck; momentum overshoots.
+exactly; a schedule lowers its orbit with the rate; the same noise leaves a bad valley in which the full batch is
+stuck; momentum overshoots.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -27,6 +29,11 @@ GABOR = {"rate": 1.0, "start0": 5.0, "start1": 8.0}
 SUITED = dict(zip(SURFACES, (LINE, LINE, GABOR), strict=True))
 METHODS = ("GD", "SGD", "momentum")
 COUNT, STEPS, RECENT = 61, 200, 50
+SCHEDULES: dict[str, Callable[[Any], Any]] = {
+    "constant": lambda optimizer: None,
+    "halved every 40 steps": lambda optimizer: nn.optim.lr_scheduler.StepLR(optimizer, 40, gamma=0.5),
+    "cosine to 0": lambda optimizer: nn.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS),
+}
 FAR = 200.0  # a run that gets here has diverged and is stopped
 VIEW = ((-15.0, 15.0), (2.0, 24.0))  # the map, φ₀ and φ₁
 
@@ -36,6 +43,7 @@ class Numbers:
     surface: str
     batch: int
     rate: float
+    schedule: str
     momentum: float
     steps: int
     paths: np.ndarray  # (3, steps + 1, 2)
@@ -104,7 +112,7 @@ def lowest_point(surface: str) -> tuple[float, float]:
 
 @lru_cache(maxsize=64)
 def run(
-    surface: str, batch: int, rate: float, momentum: float, start: tuple[float, float], seed: int
+    surface: str, batch: int, rate: float, schedule: str, momentum: float, start: tuple[float, float], seed: int
 ) -> tuple[np.ndarray, list[int]]:
     """All 200 steps of the three methods at once: paths (3, 201, 2), and the step at which each diverged or 200.
 
@@ -116,6 +124,7 @@ def run(
     rows = [nn.Parameter(nn.tensor([start], dtype=nn.float64)) for _ in METHODS]
     groups = [{"params": rows[:2]}, {"params": rows[2:], "momentum": momentum}]
     optimizer = nn.optim.SGD(groups, lr=rate)
+    scheduler = SCHEDULES[schedule](optimizer)
     paths, stopped = [[start] * 3], [STEPS] * 3
     for step in range(1, STEPS + 1):
         weights = np.full((3, COUNT), 1 / COUNT)
@@ -125,6 +134,8 @@ def run(
         error = predict(surface, nn.cat(rows), x) - y
         (nn.from_numpy(weights) * error * error).sum().backward()
         optimizer.step()
+        if scheduler:
+            scheduler.step()
         for k, row in enumerate(rows):
             if stopped[k] < step:
                 row.data = np.array([paths[-1][k]])
@@ -138,13 +149,14 @@ def compute(settings: dict[str, Any]) -> Numbers:
     """Let all three go and keep the steps asked for."""
     surface, steps = settings["surface"], settings["steps"]
     start = (settings["start0"], settings["start1"])
-    chosen = (settings[name] for name in ("batch", "rate", "momentum"))
+    chosen = (settings[name] for name in ("batch", "rate", "schedule", "momentum"))
     paths, stopped = run(surface, *chosen, start, settings["draw"])
     paths = paths[:, : steps + 1]
     lowest = lowest_point(surface)
     losses = loss_at(surface, paths.reshape(-1, 2)).reshape(3, -1)
     floor = float(loss_at(surface, np.array([lowest]))[0])
-    return Numbers(surface, settings["batch"], settings["rate"], settings["momentum"], steps, paths, losses, lowest,
+    batch, rate, schedule, momentum = (settings[n] for n in ("batch", "rate", "schedule", "momentum"))
+    return Numbers(surface, batch, rate, schedule, momentum, steps, paths, losses, lowest,
                    floor, [s < STEPS and s <= steps for s in stopped])  # fmt: skip
 
 
@@ -286,7 +298,7 @@ def say(numbers: Numbers) -> str:
     """Where each method is after these steps, and whether it rests."""
     start = ", ".join(number(v, 3) for v in numbers.paths[0, 0])
     said = [
-        f"{numbers.surface.capitalize()}, rate {number(numbers.rate)}, "
+        f"{numbers.surface.capitalize()}, rate {number(numbers.rate)} ({numbers.schedule}), "
         f"{numbers.steps} steps from ({start})."
     ]
     for k, title in enumerate(titles(numbers)):
@@ -315,13 +327,14 @@ class TableTop(Experiment):
         "surface": Choice("surface", SURFACES[0], SURFACES),
         "batch": Slider("batch of SGD", 1, 1, COUNT),
         "rate": Slider("rate", 0.1, 0.02, 2.0, 0.02),
+        "schedule": Choice("schedule", "constant", tuple(SCHEDULES)),
         "momentum": Slider("momentum", 0.9, 0.0, 0.99, 0.01),
         "start0": Slider("start φ₀", 10.0, -15.0, 15.0, 0.5),
         "start1": Slider("start φ₁", 20.0, 2.0, 24.0, 0.5),
         "steps": Slider("steps", STEPS, 0, STEPS, 5),
         "draw": Slider("draw", 0, 0, 9),
     }
-    rows = (("surface", "steps"), ("batch", "rate", "momentum"), ("start0", "start1", "draw"))
+    rows = (("surface", "steps"), ("batch", "rate", "schedule", "momentum"), ("start0", "start1", "draw"))
     still = {"steps": 0}
     slow = ("batch", "rate", "momentum", "start0", "start1", "draw")
     least = 560
@@ -332,7 +345,7 @@ class TableTop(Experiment):
         "circling, never at rest",
         "At the lowest point the full gradient is 0, but each single point still pulls its own way.",
         before={"steps": 0},
-        after={"steps": STEPS, "surface": SURFACES[0], "batch": 1, **LINE},
+        after={"steps": STEPS, "schedule": "constant", "surface": SURFACES[0], "batch": 1, **LINE},
     )  # fmt: skip
     challenge = Challenge(
         "Momentum is meant to be faster. Find a setting where after all 200 steps it is more than ten times as far "
