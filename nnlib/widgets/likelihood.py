@@ -129,7 +129,7 @@ def draw(numbers: Numbers) -> Scene:
         _panel(scene, numbers, left, name, color, values, dashed)
     y = TOP + TALL + 58
     scene.line((LEFTS[1], y), (LEFTS[1] + 28, y), color="ink", width=1.5, dash=True)
-    same = "half the squared error, lowered to the same floor, and its slope"
+    same = "half the squared error, moved to the same floor, and its slope"
     text = same if numbers.data else "squared error of the probabilities, and its slope"
     scene.text(LEFTS[1] + 36, y, text, size=12, anchor="start", color="faint")
     return scene

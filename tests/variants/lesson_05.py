@@ -25,6 +25,11 @@ def collapse(W1, b1, W2, b2, W3, b3):
     return W3 @ W2 @ W1, W3 @ b2 + b3
 
 
+# %% X18 mutant no-third
+def collapse(W1, b1, W2, b2, W3, b3):
+    return W3 @ W2 @ W1, W3 @ (W2 @ b1 + b2)
+
+
 # %% X18 mutant order
 def collapse(W1, b1, W2, b2, W3, b3):
     return W1 @ W2 @ W3, W3 @ (W2 @ b1 + b2) + b3
@@ -67,6 +72,9 @@ generic, pair, free, first, second = 2, 0, 20, np.eye(3), np.eye(3)
 
 # %% X19 mutant both-factors
 generic, pair, free, first, second = 2, 0, 18, np.eye(3), np.eye(3)
+
+# %% X19 mutant two-columns
+generic, pair, free, first, second = 2, 0, 8, np.eye(3), np.eye(3)
 
 # %% X19 mutant generic
 generic, pair, free = 2, 0, 14
@@ -224,7 +232,7 @@ def slope_changes(theta, phi):
     return (phi[:, has] * theta[has, 1])[:, order]
 
 
-# %% X21 mutant ~sign-of-place
+# %% X21 mutant sign-of-place
 def joints(theta):
     bends = theta[theta[:, 1] != 0]
     return np.sort(bends[:, 0] / bends[:, 1])

@@ -452,6 +452,10 @@ def hinge(s, y):
 # %% X53 mutant bound
 hinge_gap = logistic_gap = log2_gap = 0, 0
 
+# %% X53 mutant from-to
+hinge_gap = log2_gap = 0, 0
+logistic_gap = 0, -0.541325
+
 # %% X53 mutant perceptron
 def hinge(s, y):
     return np.maximum(0, -(2 * y - 1) * s)

@@ -329,6 +329,7 @@ X53 = Exercise(
                 {"hinge": lambda s, y: np.maximum(0, 1 + signs(y) * s), "logistic": lambda s, y: np.logaddexp(0, signs(y) * s)}),
         Mistake("bound", "Is the natural logistic loss nowhere below the 0-1 loss? Look at your picture at margin 0, where the example counts as an error.",
                 {"logistic_gap": [0.0, 0.0]}),
+        Mistake("from-to", "Right numbers in the wrong order: a pair runs from the smaller margin to the larger.", {"logistic_gap": [0.0, GAP]}),
         Mistake("perceptron", "This is max(0, −margin), which forgets the 1: the hinge also asks for some distance.",
                 {"hinge": lambda s, y: np.maximum(0, -signs(y) * s)}),
         Mistake("tie", "A margin of 0 counts as an error here: the 0-1 loss is 1 there."),
