@@ -29,6 +29,7 @@ from tests.ops_table import CASES, Case
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = nn.cuda.is_available()  # before any stand-in
+CUPY = sys.modules.get("cupy")  # installed, with or without a GPU
 EVERY = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.op}-{case.note}")
 without_gpu = pytest.mark.skipif(REAL, reason="plays a machine without a GPU")
 
@@ -110,33 +111,27 @@ def bare(signature: inspect.Signature) -> str:
     return str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
 
 
+@pytest.mark.skipif(CUPY is None, reason="CuPy is not installed, so the stand-in's lists are not compared with it")
 def test_the_stand_in_has_cupys_functions_and_signatures() -> None:
-    names = [name for name in ("cupy", "cupyx") if name in sys.modules]
-    fakes = {name: sys.modules.pop(name) for name in names} if not REAL else {}
-    try:
-        cupy = pytest.importorskip("cupy", reason="CuPy is not installed, so the stand-in's lists are not compared")
-        for name, ours in stand_in.FUNCTIONS.items():
-            assert bare(inspect.signature(getattr(cupy, name))) == ours, name
-        for name, ours in stand_in.METHODS.items():
-            said = getattr(cupy.ndarray, name).__doc__.splitlines()[0]
-            theirs = said[said.index("(") :].replace("(self, ", "(").replace("Py_ssize_t ", "")
-            assert theirs.startswith(ours[:-1]), (name, theirs)
-        assert all(isinstance(getattr(cupy, name), cupy.ufunc) for name in stand_in.UFUNCS)
-        for path in (
-            "lib.stride_tricks.as_strided lib.stride_tricks.sliding_window_view random.default_rng RawModule "
-            "from_dlpack "
-            "ElementwiseKernel get_default_memory_pool cuda.MemoryPool.used_bytes cuda.MemoryPool.free_all_blocks "
-            "cuda.Stream.begin_capture cuda.Stream.end_capture cuda.Stream.is_capturing cuda.Stream.synchronize "
-            "cuda.get_current_stream cuda.using_allocator cuda.set_allocator cuda.Device cuda.runtime.getDevice "
-            "cuda.runtime.getDeviceCount cuda.runtime.getDeviceProperties cuda.runtime.memGetInfo "
-            "cuda.memory.OutOfMemoryError"
-        ).split():
-            thing = cupy
-            for part in path.split("."):
-                thing = getattr(thing, part)
-        assert issubclass(cupy.cuda.memory.OutOfMemoryError, MemoryError)
-    finally:
-        sys.modules.update(fakes)
+    for name, ours in stand_in.FUNCTIONS.items():
+        assert bare(inspect.signature(getattr(CUPY, name))) == ours, name
+    for name, ours in stand_in.METHODS.items():
+        said = getattr(CUPY.ndarray, name).__doc__.splitlines()[0]
+        theirs = said[said.index("(") :].replace("(self, ", "(").replace("Py_ssize_t ", "")
+        assert theirs.startswith(ours[:-1]), (name, theirs)
+    assert all(isinstance(getattr(CUPY, name), CUPY.ufunc) for name in stand_in.UFUNCS)
+    for path in (
+        "lib.stride_tricks.as_strided lib.stride_tricks.sliding_window_view random.default_rng RawModule from_dlpack "
+        "ElementwiseKernel get_default_memory_pool cuda.MemoryPool.used_bytes cuda.MemoryPool.free_all_blocks "
+        "cuda.Stream.begin_capture cuda.Stream.end_capture cuda.Stream.is_capturing cuda.Stream.synchronize "
+        "cuda.Stream.record cuda.Event.done cuda.PinnedMemoryPointer cuda.get_current_stream cuda.using_allocator "
+        "cuda.set_allocator cuda.Device cuda.runtime.getDevice cuda.runtime.getDeviceCount cuda.Graph.launch "
+        "cuda.runtime.getDeviceProperties cuda.runtime.memGetInfo cuda.memory.OutOfMemoryError"
+    ).split():
+        thing = CUPY
+        for part in path.split("."):
+            thing = getattr(thing, part)
+    assert issubclass(CUPY.cuda.memory.OutOfMemoryError, MemoryError)
 
 
 # ------------------------------------------------------------------------------------- every op
@@ -729,29 +724,48 @@ def test_without_a_gpu_the_benchmarks_say_so(
 # ------------------------------------------------------------------------------------- the compiler
 
 
-def test_the_kernels_compile(tmp_path: Path) -> None:
-    """By nvcc, for both dtypes and down to PTX, with every element-wise expression as a kernel of its own."""
-    nvcc = shutil.which("nvcc") or ("/usr/local/cuda/bin/nvcc" if Path("/usr/local/cuda/bin/nvcc").exists() else None)
-    if nvcc is None:
-        pytest.skip("no nvcc on this machine, so the CUDA source is only compiled as C++")
+def cuda_source() -> tuple[str, list[str]]:
+    """Everything there is to compile, and the names: the kernels, and each element-wise expression as one more."""
     extra = []
     for name, (given, made, code) in nn.kernels.ELEMENTWISE.items():
         parameters = ", ".join(f"T {p.split()[1]}_" for p in given.split(","))
         lines = "".join(f"T {n} = {n}_; " for n in (p.split()[1] for p in given.split(",")))
         out = made.split()[1]
         extra.append(f"KERNEL e_{name}({parameters}, T* result) {{ {lines} T {out}; {code}; *result = {out}; }}")
-    source = tmp_path / "k.cu"
-    source.write_text(nn.kernels._source() + "\n".join(extra), encoding="utf-8")
-    for scalar in ("float", "double"):
-        ptx = tmp_path / f"{scalar}.ptx"
-        done = subprocess.run(
-            [nvcc, "--ptx", "-Werror", "all-warnings", f"-DSCALAR={scalar}", "-o", str(ptx), str(source)],
-            capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        text = ptx.read_text(encoding="utf-8")
-        kernels = [*stand_in.kernels_of(nn.kernels._source()), *(f"e_{name}" for name in nn.kernels.ELEMENTWISE)]
-        assert len(kernels) > 20 and all(f".entry {name}(" in text for name in kernels)
+    kernels = [*stand_in.kernels_of(nn.kernels._source()), *(f"e_{name}" for name in nn.kernels.ELEMENTWISE)]
+    assert len(kernels) > 20
+    return nn.kernels._source() + "\n".join(extra), kernels
+
+
+@pytest.mark.parametrize("scalar", ["float", "double"])
+def test_the_kernels_compile_with_nvcc(scalar: str, tmp_path: Path) -> None:
+    nvcc = shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
+    if nvcc is None or not stand_in.COMPILER:
+        pytest.skip("no nvcc (with a C++ compiler) on this machine")
+    text, kernels = cuda_source()
+    source, ptx = tmp_path / "k.cu", tmp_path / "k.ptx"
+    source.write_text(text, encoding="utf-8")
+    command = [nvcc, "--ptx", "-Werror", "all-warnings", f"-DSCALAR={scalar}", "-o", str(ptx), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    made = ptx.read_text(encoding="utf-8")
+    assert all(f".entry {name}(" in made for name in kernels)
+
+
+@pytest.mark.parametrize("scalar", ["float", "double"])
+@pytest.mark.skipif(CUPY is None, reason="CuPy is not installed, so its compiler is not either")
+def test_the_kernels_compile_with_nvrtc(scalar: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the compiler that CuPy uses, which needs no GPU."""
+    monkeypatch.setitem(sys.modules, "cupy", CUPY)
+    nvrtc = pytest.importorskip("cupy_backends.cuda.libs.nvrtc")
+    text, kernels = cuda_source()
+    program = nvrtc.createProgram(text, "kernels.cu", (), ())
+    try:
+        nvrtc.compileProgram(program, (f"-DSCALAR={scalar}", "--gpu-architecture=compute_80"))
+    except RuntimeError as error:
+        raise AssertionError(nvrtc.getProgramLog(program)) from error
+    made = nvrtc.getPTX(program)
+    assert all(f".entry {name}(".encode() in made for name in kernels)
 
 
 def test_a_missing_thread_at_a_barrier_is_noticed() -> None:
