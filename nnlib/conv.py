@@ -88,7 +88,7 @@ def _by_windows(x, w, s, p, d, G):
 
     def product(left, right):  # (G, r, k), (G, k, N·oh·ow) -> (G, r, N·oh·ow)
         if n == 1:
-            return left @ right
+            return kernels.product(left, right) if on_gpu else left @ right
         out = np.empty((G, left.shape[1], N * oh * ow), x.dtype)
         np.matmul(left, apart(right), out=apart(out))
         return out
@@ -106,6 +106,8 @@ def _by_windows(x, w, s, p, d, G):
         return _crop(dx, p)
 
     def grad_weight(g):
+        if on_gpu:
+            return kernels.product(g.reshape(G, f, N * oh * ow), cols.swapaxes(1, 2)).reshape(w.shape)
         dw = apart(cols) @ apart(g.reshape(G, f, N * oh * ow)).swapaxes(2, 3)  # (n, G, c·kh·kw, f): faster than dwᵀ
         return dw.sum(0).swapaxes(1, 2).reshape(w.shape)  # (G, f, c·kh·kw) -> (F, c, kh, kw)
 

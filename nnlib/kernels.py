@@ -102,6 +102,11 @@ def add(x: Any, y: Any) -> Any:
     return elementwise("add", x, y) if alike else x + y
 
 
+def product(left: Any, right: Any) -> Any:
+    """left @ right of (G, n, k) and (G, k, m); a single one as matrices, which cuBLAS takes transposed, uncopied."""
+    return left @ right if len(left) != 1 else (left[0] @ right[0])[None]
+
+
 # ---------------------------------------------------------------------------------------------- windows
 
 
