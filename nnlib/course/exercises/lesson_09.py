@@ -34,7 +34,7 @@ X41 = Exercise(
                 {"xyz": lambda x, y, z: xyz(x, y, z) | {"dz": z}}),
         Mistake("dq-q", "dq came out as q itself. A mul swaps: each factor gets the upstream gradient times the other factor.",
                 {"xyz": lambda x, y, z: dict.fromkeys(["dq", "dx", "dy"], x + y) | {"dz": x + y}}),
-        Mistake("no-swap", "Both factors got the gradient of the other one: in a mul the slope towards q is z, and towards z it is q.",
+        Mistake("no-swap", "Both factors of the mul got the gradient that belongs to the other one. If q rises by 1, by how much does q · z?",
                 {"xyz": lambda x, y, z: dict.fromkeys(["dq", "dx", "dy"], x + y) | {"dz": z}}),
         Mistake("ones", "1 is the local slope of the add. What goes on to x and y is local times upstream.",
                 {"xyz": lambda x, y, z: xyz(x, y, z) | {"dx": 1.0, "dy": 1.0}}),
@@ -104,7 +104,7 @@ X42 = Exercise(
                 {"gradients": lambda w, x: sent_back(w, x, one_over=lambda d: -1 / d)}),
         Mistake("lost-sign", "The gate “times −1” was passed without its −1, so everything from s back to the inputs has the wrong sign.",
                 {"gradients": lambda w, x: sent_back(w, x, times=1)}),
-        Mistake("wx-swapped", "The gradients of w and of x changed places. The slope of w₀x₀ towards w₀ is x₀.",
+        Mistake("wx-swapped", "The gradients of w and of x changed places. If w₀ rises by 1, by how much does w₀x₀?",
                 {"gradients": swapped}),
     ],
     hints=[

@@ -269,7 +269,7 @@ X80 = Exercise(
                 {"rnn_backward": lambda *a: shares_of_w(*a).mean(0)}),
         Mistake("not-fed-back", "The old state never comes back in: hₜ depends on xₜ alone here.",
                 {"rnn_forward": not_fed_back, "rnn_backward": lambda W, U, b, x, g: np.zeros_like(W)}),
-        Mistake("no-slope", "The slope of tanh is missing on the way back: dzₜ = (1 − hₜ²) ⊙ dhₜ.", {"rnn_backward": no_slope}),
+        Mistake("no-slope", "The slope of tanh is missing on the way back.", {"rnn_backward": no_slope}),
         Mistake("time-turned", "Time runs the wrong way in the picture: at t = T the value is 1, since h_T moves as h_T does."),
         Mistake("no-slope-drawn", "This is |w|^(T − t). Each step back also multiplies by the slope of tanh, 1 − h²."),
     ],
