@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ class Numbers:
 
 def loss(phi: nn.Tensor) -> nn.Tensor:
     """The mean squared error of the line with intercept and slope ``phi``."""
-    return ((A_TENSOR @ phi - Y_TENSOR) ** 2).mean()
+    return nn.functional.mse_loss(A_TENSOR @ phi, Y_TENSOR)
 
 
 def ellipse(radius: float, angles: np.ndarray) -> np.ndarray:
@@ -89,33 +89,49 @@ def level_line(point: np.ndarray) -> np.ndarray:
     return (after - before) / math.hypot(*(after - before))
 
 
+class Descent:
+    """A run of gradient descent by nnlib, as long as it was looked at: moving a stop rule walks no step twice."""
+
+    def __init__(self, percent: int, intercept: float, slope: float) -> None:
+        self.phi = nn.tensor([intercept, slope], dtype=nn.float64, requires_grad=True)
+        self.optimizer = nn.optim.SGD([self.phi], lr=percent / 100 * LIMIT)
+        self.path: list[np.ndarray] = []
+        self.losses: list[float] = []
+        self.gradients: list[np.ndarray] = []
+
+    def reach(self, step: int) -> None:
+        """Walk on until place, loss and gradient after ``step`` steps are known."""
+        while len(self.path) <= step:
+            if self.path:
+                self.optimizer.step()
+            self.optimizer.zero_grad()
+            now = loss(self.phi)
+            now.backward()
+            assert self.phi.grad is not None
+            self.path.append(self.phi.data.copy())
+            self.losses.append(now.item())
+            self.gradients.append(np.array(self.phi.grad))
+
+
+descent = lru_cache(maxsize=64)(Descent)
+
+
 def compute(settings: dict[str, Any]) -> Numbers:
     """Descend with nnlib until the rule or the number of steps says stop."""
-    start = [settings["intercept"], settings["slope"]]
-    phi = nn.tensor(start, dtype=nn.float64, requires_grad=True)
-    rate, epsilon = settings["percent"] / 100 * LIMIT, 10.0 ** -settings["digits"]
-    optimizer = nn.optim.SGD([phi], lr=rate)
-    path, losses, stopped, first = [np.array(start)], [], False, np.zeros(2)
+    run = descent(settings["percent"], settings["intercept"], settings["slope"])
+    epsilon, last, stopped = 10.0 ** -settings["digits"], 0, False
     while True:
-        optimizer.zero_grad()
-        now = loss(phi)
-        now.backward()
-        losses.append(now.item())
-        assert phi.grad is not None
-        gradient = np.array(phi.grad)
-        if len(losses) == 1:
-            first = gradient
+        run.reach(last)
         if settings["rule"] == RULES[1]:
-            stopped = len(losses) > 1 and abs(losses[-1] - losses[-2]) < epsilon
+            stopped = last > 0 and abs(run.losses[last] - run.losses[last - 1]) < epsilon
         elif settings["rule"] == RULES[2]:
-            stopped = math.hypot(*gradient) < epsilon
-        if stopped or len(losses) > settings["steps"]:
+            stopped = math.hypot(*run.gradients[last]) < epsilon
+        if stopped or last == settings["steps"]:
             break
-        optimizer.step()
-        path.append(phi.data.copy())
-    points = np.array(path)
-    return Numbers(rate, settings["percent"], settings["rule"], epsilon, points, np.array(losses), first,
-                   level_line(points[0]), stopped)  # fmt: skip
+        last += 1
+    path, losses = np.array(run.path[: last + 1]), np.array(run.losses[: last + 1])
+    return Numbers(settings["percent"] / 100 * LIMIT, settings["percent"], settings["rule"], epsilon, path, losses,
+                   run.gradients[0], level_line(path[0]), stopped)  # fmt: skip
 
 
 WIDTH, HEIGHT = 760, 400
