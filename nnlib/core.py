@@ -228,7 +228,7 @@ class Tensor:
                 "Use nn.tensor(..., requires_grad=True) for what you differentiate by."
             )
         if gradient is None:
-            if not data.ndim and not accelerators:
+            if not data.ndim and type(data) not in accelerators:
                 return data.dtype.type(1)
             if data.size != 1:
                 raise RuntimeError(
@@ -496,7 +496,7 @@ def _quick(general: Any, function: Any, binary: bool) -> Any:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) != 1 + binary or not _mode.usual or accelerators:
+        if kwargs or len(args) != 1 + binary or not _mode.usual:
             return general(*args, **kwargs)
         a, b = args[0], args[-1]
         if isinstance(a, Tensor):
@@ -513,6 +513,8 @@ def _quick(general: Any, function: Any, binary: bool) -> Any:
         else:
             return general(*args)
         if not usual or not (dtype is float32 or dtype is float64):
+            return general(*args)
+        if accelerators and (type(x) in accelerators or type(y) in accelerators):
             return general(*args)
         token = _settings.set(_quiet)
         try:

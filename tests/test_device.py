@@ -870,6 +870,31 @@ def test_memory_and_names_are_told() -> None:
     free, total = nn.cuda.mem_get_info()
     assert 0 < free < total
     nn.cuda.empty_cache()
+    nn.cuda.reset_peak_memory_stats()
+    assert nn.cuda.max_memory_allocated() >= nn.cuda.memory_allocated() > 0
+
+
+def test_initialisers_fill_what_lies_there_with_the_same_numbers() -> None:
+    found = []
+    for device in ("cpu", "cuda"):
+        nn.manual_seed(0)
+        weight = nn.zeros(4, 3, device=device)
+        for name in ("uniform_", "normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_"):
+            getattr(nn.init, name)(weight)
+            found.append(weight.cpu().tolist())
+        nn.init.constant_(weight, 2.0)
+        assert weight.device.startswith(device) and weight.sum().item() == 24.0
+    assert found[:6] == found[6:]
+
+
+def test_what_stays_on_the_host_stays_as_it_was() -> None:
+    """A device that is there changes nothing for tensors that never go to it."""
+    x = nn.tensor([1.0, 2.0], requires_grad=True)
+    y = ((x * 2 + 1).exp() * nn.tensor(0.5)).sum()
+    y.backward()
+    assert (x.device, y.device, type(x.grad)) == ("cpu", "cpu", np.ndarray)
+    assert isinstance(y._data, np.generic)  # numbers are kept as numbers
+    np.testing.assert_allclose(x.grad, np.exp([3.0, 5.0]), rtol=1e-6)
 
 
 # ------------------------------------------------------------------------------------- the lessons
