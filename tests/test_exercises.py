@@ -182,6 +182,15 @@ def test_unsolved_says_not_attempted(solution: Path, capsys: pytest.CaptureFixtu
     assert "correct" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("number", LESSONS)
+def test_objectives_lead_to_exercises(number: str) -> None:
+    """Each exercise of a lesson is linked where the lesson says what one will be able to do."""
+    path = LESSONS[number]
+    (goals,) = [c for c in cells_of(read_notebook(path)) if "## What you will be able to do" in c.source]
+    wanted = {f"[{e.id}](../exercises/{path.stem}/{path.stem}.ipynb)" for e in RECORDS.values() if e.lesson == number}
+    assert wanted and {link for link in wanted if link not in goals.source} == set()
+
+
 def test_stub() -> None:
     source = "a = 1\n### BEGIN SOLUTION\nb, (c, d) = 2, (3, 4)\ndef f(): pass\n### END SOLUTION\nprint(a)"
     assert stub(source) == "a = 1\nb = ...\nc = ...\nd = ...\nf = ...\nprint(a)"
