@@ -191,6 +191,15 @@ def test_objectives_lead_to_exercises(number: str) -> None:
     assert wanted and {link for link in wanted if link not in goals.source} == set()
 
 
+def test_a_message_names_what_the_function_was_given() -> None:
+    """Also where a probe of its own hands each function only a part of the case."""
+    part = RECORDS["X70"].check({"offsets": lambda k: [], "reads": lambda i, k, n: []}, 0).parts["reads"]
+    assert part.text.startswith("reads(0, 3, 6): expected ")
+    for exercise in filter(lambda e: e.called, RECORDS.values()):
+        (parts, *_) = run(exercise.probe, {}, exercise.draw(0)[:1])
+        assert exercise.called.keys() <= parts.keys(), exercise.id
+
+
 def test_stub() -> None:
     source = "a = 1\n### BEGIN SOLUTION\nb, (c, d) = 2, (3, 4)\ndef f(): pass\n### END SOLUTION\nprint(a)"
     assert stub(source) == "a = 1\nb = ...\nc = ...\nd = ...\nf = ...\nprint(a)"

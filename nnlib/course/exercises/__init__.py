@@ -59,6 +59,7 @@ class Exercise:
     hints       one after the other, on request; the last may say nearly everything
     after       what to take along, said once it is right
     quiet       a RuntimeWarning of NumPy (overflow, 0/0) is a mistake
+    called      {part: case -> what a probe of its own hands to that function}, so that a message can name it
     """
 
     id: str
@@ -76,6 +77,7 @@ class Exercise:
     atol: float = 1e-9
     after: str = ""
     quiet: bool = False
+    called: dict[str, Callable[..., tuple[Any, ...]]] = field(default_factory=dict)
 
     def draw(self, seed: int | None = None) -> list[tuple[Any, ...]]:
         """The cases of this seed (a fresh one without), as plain data."""
@@ -104,10 +106,9 @@ class Exercise:
         self, name: str, got: list[Any], right: list[Any], cases: Sequence[tuple[Any, ...]], would: dict[str, Any]
     ) -> Part:
         def at(case: tuple[Any, ...]) -> str:
-            call = f"{name}({', '.join(map(show, case))}): "
-            if case and name and hasattr(self.probe, "source") and len(call) <= 120:
-                return call  # a probe of its own may have called it with something else
-            return f"{name}: " if name else ""
+            handed = self.called[name](*case) if name in self.called else case if hasattr(self.probe, "source") else ()
+            call = f"{name}({', '.join(map(show, handed))}): "
+            return call if handed and name and len(call) <= 120 else f"{name}: " if name else ""
 
         judge = self.judge.get(name) if isinstance(self.judge, dict) else self.judge
         if any("todo" in outcome for outcome in got):

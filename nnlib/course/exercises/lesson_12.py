@@ -261,6 +261,7 @@ X61 = Exercise(
     cases=lambda rng: [(float(v),) for v in rng.uniform(-10, 10, size=3)],
     reference={"loss": gabor_loss},
     judge={"valleys": valleys_judge, "ends": ends_judge, "draw": gabor_draw_judge},
+    called={"loss": lambda phi0: (phi0,)},
     mistakes=[
         Mistake("convex", "This is the only valley of a convex loss. Squared error is convex for linear models; this one is a wave."),
         Mistake("grid-ends", "The ends of the interval are no valleys: the loss falls further outside. A valley is lower than both neighbours."),
@@ -333,6 +334,8 @@ X39 = Exercise(
     "X39", "When to stop", lesson="12", cell="stop-text", points=3,
     probe=stops, cases=stop_cases,
     reference=stop_rules(),
+    called={"loss_rule": lambda losses, norms, held, e, f, k: (losses, e), "gradient_rule": lambda losses, norms, held, e, f, k: (norms, f),
+            "patience_rule": lambda losses, norms, held, e, f, k: (held, k)},
     mistakes=[
         Mistake("no-abs", "A loss that rises has also changed by less than ε here. Take the size of the change.",
                 stop_rules(loss=lambda losses, eps: first_place([False, *(a - b < eps for a, b in zip(losses, losses[1:]))]))),
@@ -414,6 +417,7 @@ X26 = Exercise(
         "barron": lambda C, r, n: (2 * r * C) ** 2 / n, "fixed": lambda n, d: n ** (-2 / d),
     },
     judge={"trained": trained_judge},
+    called={"barron": lambda *case: (3.0, 2.0, 50), "slope": lambda *case: case[-2:]},
     mistakes=[
         Mistake("same-points", "This is the error on the points of the fit. What the features can do shows on new ones.",
                 {"random_error": lambda W, b, x, y, x_new, y_new: random_error(W, b, x, y, x, y)}),
@@ -565,6 +569,8 @@ X82 = Exercise(
                        ([2, 7, 6, 5, 2], 3, int(rng.integers(100, 400)), rng.uniform(0.5, 1, size=(6, 2)).round(2).tolist())],
     reference={"count": count, "width": width, "report": report},
     judge={"table": table_judge},
+    called={"count": lambda sizes, layers, budget, pairs: (sizes,), "width": lambda sizes, layers, budget, pairs: (layers, budget),
+            "report": lambda sizes, layers, budget, pairs: (pairs,)},
     mistakes=[
         Mistake("no-biases", "The biases are missing, one for each unit that is not an input.",
                 {"count": partial(count, bias=0), "width": partial(width, bias=0)}),

@@ -157,6 +157,8 @@ X67 = Exercise(
         "gradient_at": lambda g, alpha: g / alpha, "rate": lambda lr, alpha: lr * alpha**2,
     },
     judge={"rescale": rescale_judge, "holds": holds_judge},
+    called={"pre_norm": lambda W, b, x, alpha, z, v: (z, alpha), "post_norm": lambda W, b, x, alpha, z, v: (z, v, alpha),
+            "rate": lambda W, b, x, alpha, z, v: (0.02, alpha)},
     mistakes=[
         Mistake("weights-only", "The biases were left as they are. Then their share in z is another one, and the norm sees it.",
                 cell="limits-run"),

@@ -72,6 +72,7 @@ X70 = Exercise(
     probe=offset_calls,
     cases=lambda rng: [(3, 0, 6), (5, 3, 6), (7, 4, 6), (1, 2, 4), (5, int(rng.integers(3, 6)), int(rng.integers(7, 10)))],
     reference=reads_with(offsets),
+    called={"offsets": lambda k, i, n: (k,), "reads": lambda k, i, n: (i, k, n)},
     mistakes=[
         Mistake("half", "These are no places: with an odd k, k/2 is not a whole number. Round it down.",
                 reads_with(lambda k: [j - k / 2 for j in range(k)]), cell="slip-half"),
@@ -186,6 +187,7 @@ X72 = Exercise(
                        (rng.normal(size=5).round(2), int(rng.integers(2, 5)))],
     reference={"spread": spread, "extent": lambda k, d: d * (k - 1) + 1, "same_padding": lambda k, d: d * (k - 1) // 2},
     judge={"bench": bench_judge},
+    called={"spread": lambda w, d: (w, d), "extent": lambda w, d: (len(w), d), "same_padding": lambda w, d: (len(w), d)},
     mistakes=[
         Mistake("tail", "Between k weights there are k − 1 gaps: here the last weight got one as well.",
                 {"spread": tailed, "extent": lambda k, d: k * d, "same_padding": lambda k, d: k * d // 2}),
