@@ -148,5 +148,5 @@ def test_sdist_holds_what_is_needed_to_work_on_it(built: tuple[Path, Path]) -> N
     with tarfile.open(built[1]) as sdist:
         names = {name.split("/", 1)[1] for name in sdist.getnames()}
     files = {"start.py", "pyproject.toml", "environment.yml", "conftest.py", "LICENSE", "README.md", "CHANGELOG.md"}
-    assert files | sources("nnlib") | sources("tests") | sources("notebooks") <= names
+    assert files | sources("nnlib") | sources("tests") | sources("notebooks") | sources("benchmarks") <= names
     assert not [name for name in names if name.startswith(("work/", ".venv", "shared/"))]
