@@ -239,7 +239,7 @@ def everything() -> int:
 
     end = time.monotonic() + BUDGET
     if not nn.cuda.is_available():
-        print(f"benchmarks.gpu: {nn.cuda._problem}.")
+        print(f"benchmarks.gpu needs a GPU with CuPy: {nn.cuda._problem}.")
         return 1
     print(card(), flush=True)
     tests = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/test_device.py"]

@@ -21,7 +21,7 @@ import pytest
 
 import nnlib as nn
 import nnlib.functional as F
-from benchmarks import gpu
+from benchmarks import gpu, worker
 from benchmarks.__main__ import main as benchmarks
 from benchmarks.workloads import load
 from tests import stand_in
@@ -695,6 +695,14 @@ def test_the_multiply_adds_are_those_of_the_library() -> None:
         counted = work.build["nnlib"](load("nnlib", "cuda"), **work.small)[1]
         times = 3 * work.small["batch"] if "20" in name else 1
         assert counted == pytest.approx(times * forward, rel=0.02), name
+
+
+def test_a_step_on_a_device_is_waited_for() -> None:
+    waits, steps = [], []
+    found = worker.measure(lambda: steps.append(1), 0.05, lambda: waits.append(len(steps)))
+    assert len(waits) >= 7 and waits[-1] == len(steps) and 0 < found["low"] <= found["median"] <= found["high"]
+    top = gpu.ceilings(load("nnlib", "cuda"), n=16, copied=64)
+    assert top["flops"] > 0 and top["bandwidth"] > 0
 
 
 def test_the_table_of_a_gpu_says_what_was_reached() -> None:
