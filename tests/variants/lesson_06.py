@@ -55,6 +55,17 @@ def preimages(t, K):
     return np.array([(t - 2) / 3, -t / 3, (t + 2) / 3])
 
 
+# %% X24 mutant unsorted
+zigs, settings = [3, 9, 27], ...
+
+
+def preimages(t, K):
+    places = [t]
+    for _ in range(K):
+        places = [u for p in places for u in ((p - 2) / 3, -p / 3, (p + 2) / 3)]
+    return places
+
+
 # %% X24 mutant too-wide
 zigs, settings = [3, 9, 27], {"kind": "zig (3 units)", "layers": 3, "reach": 1.0}
 

@@ -37,6 +37,14 @@ def settings_judge(settings, t, K):
     return None if numbers.pieces >= 16 else "too-flat"
 
 
+def as_found(t, K):
+    """The places in the order in which level after level finds them."""
+    places = [t]
+    for _ in range(K):
+        places = [found for place in places for found in ((place - 2) / 3, -place / 3, (place + 2) / 3)]
+    return np.array(places)
+
+
 X24 = Exercise(
     "X24", "Folding", lesson="06", cell="fold-text", points=3,
     probe=fold_parts,
@@ -50,6 +58,7 @@ X24 = Exercise(
         Mistake("one-layer", "That is what the units could do in one layer side by side.", {"zigs": [4, 7, 10]}),
         Mistake("one-level", "Only the last zig was undone. Each place that it finds is an output of the zig before it.",
                 {"preimages": lambda t, K: preimages(t, 1)}),
+        Mistake("unsorted", "All the right places, in another order; wanted is from the smallest to the largest.", {"preimages": as_found}),
         Mistake("too-wide", "More than 8 units. Which of the two networks makes more pieces for each unit?"),
         Mistake("too-flat", "Fewer than 16 pieces. Pieces multiply from network to network, as long as each passes on the whole range.", cell="paper-answer"),
     ],
