@@ -106,7 +106,7 @@ def test_each_control_moves_the_settings_and_the_picture(kind):
         assert experiment.view.count == count + 1  # one redraw for one move
         if name not in ("answer", "values"):
             assert experiment.settings[name] == value
-        assert experiment.view.status == experiment.status
+        assert experiment.view.status == experiment.view.alt == experiment.status
 
 
 @each
@@ -207,6 +207,7 @@ def test_an_exception_shows_in_the_widget_and_goes_when_mended():
     assert "ZeroDivisionError" in experiment._trouble.value
     assert "Traceback" in experiment._trouble.value
     assert experiment.view.status.startswith("ZeroDivisionError")
+    assert experiment.view.alt == "x is 1.0"  # what the picture still shows
     assert experiment.view.picture == picture
     experiment.widgets["x"].value = 2
     assert experiment.error is None

@@ -179,7 +179,7 @@ class TrainingCurves:
     def _paint(self) -> None:
         with self.view.hold_sync():
             self.view.picture = draw(self.done, self.total, self.series).svg()
-            self.view.status = self.status
+            self.view.status = self.view.alt = self.status
             self.view.count += 1
 
     def _print(self) -> None:

@@ -493,7 +493,7 @@ class Experiment:
             self.view.picture, self.view.below, self.view.ahead = picture, below, []
             if tiles or self.view.tiles:
                 self.view.tiles, self.view.pixels = tiles, pixels
-            self.view.status = said
+            self.view.status = self.view.alt = said
             self.view.count += 1
         self._judge(numbers)
 

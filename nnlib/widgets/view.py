@@ -40,7 +40,7 @@ function render({ model, el }) {
   const canvases = [], keys = [];
   let waiting = false, next = null, grip = null, shown = null, told = "";
 
-  const show = (picture, said) => {
+  const show = (picture, alt, said = alt) => {
     if (picture !== shown) {
       shown = picture;
       art.innerHTML = picture;
@@ -53,10 +53,10 @@ function render({ model, el }) {
           for (const id of ids) svg.querySelector(`[data-id="${CSS.escape(id)}"]`)?.classList.add(look);
       }
     }
-    art.querySelector("svg")?.setAttribute("aria-label", said);
+    art.querySelector("svg")?.setAttribute("aria-label", alt);
     if (status.textContent !== said) status.textContent = said;
   };
-  const paint = () => show(model.get("picture"), model.get("status"));
+  const paint = () => show(model.get("picture"), model.get("alt"), model.get("status"));
   const pixels = (tiles, data) => {
     let start = data ? data.byteOffset : 0;
     tiles.forEach(([left, top, width, height, w, h], i) => {
@@ -141,7 +141,7 @@ function render({ model, el }) {
       if (!gone) { control.on("change:value change:index", ear); ears.push([control, ear]); }
     });
 
-  model.on("change:picture change:status change:grips change:taps", paint);
+  model.on("change:picture change:alt change:status change:grips change:taps", paint);
   model.on("change:live", live);
   model.on("change:below", () => more(model.get("below")));
   model.on("change:ahead", remember);
@@ -223,6 +223,7 @@ class View(anywidget.AnyWidget):
     _css = _CSS
     picture = traitlets.Unicode("").tag(sync=True)
     status = traitlets.Unicode("").tag(sync=True)
+    alt = traitlets.Unicode("").tag(sync=True)  # the picture in words: the status, unless that tells of a failure
     below = traitlets.Unicode("").tag(sync=True)
     least = traitlets.Int(320).tag(
         sync=True
