@@ -1,6 +1,6 @@
 // The kernels of kernels.py, in CUDA C++. T is float or double, given as -DSCALAR=… when they are compiled (by CuPy, at
-// first use). Letters as in conv.py; a pointer may be null where the comment says so. tests/stand_in.py compiles this very file as
-// C++ and runs it on the CPU, so nothing here goes beyond blocks, threads, __syncthreads and one shuffle.
+// first use). Letters as in conv.py; a pointer may be null where the comment says so. The tests compile this very file as
+// C++ and run it on the CPU, so nothing here goes beyond blocks, threads, __syncthreads and one shuffle.
 
 typedef SCALAR T;
 
@@ -142,7 +142,9 @@ struct Running {
         const T d = x - pivot;
         n += 1, sum += d, squares += d * d;
     }
-    __device__ Moments moments() const { return n == 0 ? Moments{0, 0, 0} : Moments{n, pivot + sum / n, squares - sum * sum / n}; }
+    __device__ Moments moments() const {
+        return n == 0 ? Moments{0, 0, 0} : Moments{n, pivot + sum / n, squares - sum * sum / n};
+    }
 };
 
 // ------------------------------------------------------------------------------------------- rows
@@ -177,8 +179,10 @@ KERNEL cross_entropy(const T* z, const long long* y, T* p, T* losses, long long 
     MINE(j, K) total += exp(z[j] - top);
     total = block_sum(total);
     MINE(j, K) p[j] = exp(z[j] - top) / total;
-    if (threadIdx.x == 0)
-        losses[blockIdx.x] = target == ignored ? T(0) : target < 0 || target >= K ? T(nan("")) : log(total) + top - z[target];
+    if (threadIdx.x == 0) {
+        const bool exists = target >= 0 && target < K;
+        losses[blockIdx.x] = target == ignored ? T(0) : exists ? log(total) + top - z[target] : T(nan(""));
+    }
 }
 
 // loss[0] = mean over the rows that count, loss[1] = how many those are; one block.
@@ -189,7 +193,8 @@ KERNEL mean_loss(const T* losses, const long long* y, T* loss, long long N, long
     if (threadIdx.x == 0) loss[0] = both.a / both.b, loss[1] = both.b;
 }
 
-KERNEL cross_entropy_grad(const T* p, const long long* y, const T* loss, const T* g, T* dz, long long N, long long K, long long ignored) {
+KERNEL cross_entropy_grad(const T* p, const long long* y, const T* loss, const T* g, T* dz, long long N, long long K,
+                          long long ignored) {
     const T scale = *g / loss[1];
     EACH(i, N * K) {
         const long long target = y[i / K];
@@ -199,7 +204,8 @@ KERNEL cross_entropy_grad(const T* p, const long long* y, const T* loss, const T
 
 // x̂ = (x − μ)/√(σ² + eps) of each row (R, M), scale = 1/√(σ² + eps), and out = x̂·weight + bias (each may be null) where
 // element j of row r has weight ((r mod groups)·M + j)/per: one per element for layer_norm, one per channel for group_norm.
-KERNEL norm_rows(const T* x, const T* weight, const T* bias, T* hat, T* out, T* scale, long long M, long long groups, long long per, double eps) {
+KERNEL norm_rows(const T* x, const T* weight, const T* bias, T* hat, T* out, T* scale, long long M, long long groups,
+                 long long per, double eps) {
     const long long row = blockIdx.x * M;
     Running running = {};
     MINE(j, M) running.see(x[row + j]);
@@ -214,7 +220,8 @@ KERNEL norm_rows(const T* x, const T* weight, const T* bias, T* hat, T* out, T* 
     if (threadIdx.x == 0) scale[blockIdx.x] = s;
 }
 
-KERNEL norm_rows_grad(const T* hat, const T* weight, const T* scale, const T* g, T* dx, long long M, long long groups, long long per) {
+KERNEL norm_rows_grad(const T* hat, const T* weight, const T* scale, const T* g, T* dx, long long M, long long groups,
+                      long long per) {
     const long long row = blockIdx.x * M;
     T a = 0, b = 0;
     MINE(j, M) {
@@ -248,8 +255,8 @@ KERNEL channel_moments(const T* x, Rows at, T* parts, long long n) {
 }
 
 // Second: join the S parts (none: mean and var are given), normalise, and move the running statistics (may be null).
-KERNEL batch_norm(const T* x, Rows at, const T* parts, T* mean, T* var, const T* weight, const T* bias, T* running_mean, T* running_var,
-                  T* out, Rows to, long long n, long long S, double momentum, double eps) {
+KERNEL batch_norm(const T* x, Rows at, const T* parts, T* mean, T* var, const T* weight, const T* bias,
+                  T* running_mean, T* running_var, T* out, Rows to, long long n, long long S, double momentum, double eps) {
     const int c = blockIdx.y;
     Moments m = {0, 0, 0};
     for (int s = 0; s < S; s++) {
@@ -279,8 +286,8 @@ KERNEL channel_sums(const T* x, Rows at, const T* g, Rows up, const T* mean, T* 
 }
 
 // … then the gradients of x, weight and bias. Without training the statistics are constants.
-KERNEL batch_norm_grad(const T* x, Rows at, const T* g, Rows up, const T* parts, const T* mean, const T* var, const T* weight,
-                       T* dx, Rows to, T* dw, T* db, long long n, long long S, double eps, long long training) {
+KERNEL batch_norm_grad(const T* x, Rows at, const T* g, Rows up, const T* parts, const T* mean, const T* var,
+                       const T* weight, T* dx, Rows to, T* dw, T* db, long long n, long long S, double eps, long long training) {
     const int c = blockIdx.y;
     T a = 0, b = 0;
     for (int s = 0; s < S; s++) a += parts[(c * S + s) * 2], b += parts[(c * S + s) * 2 + 1];
@@ -292,10 +299,11 @@ KERNEL batch_norm_grad(const T* x, Rows at, const T* g, Rows up, const T* parts,
 
 // ------------------------------------------------------------------------------------------- optimisers
 
-struct Parameters { T *p[80], *g[80], *m[80], *v[80], *step[80]; long long n[80]; };  // 3,840 of the 4,096 bytes a launch passes
+struct Parameters { T *p[80], *g[80], *m[80], *v[80], *step[80]; long long n[80]; };  // 3,840 of a launch's 4,096 bytes
 
-// One launch for all parameters: blockIdx.y is the parameter. ``first``: m begins as the gradient. Without momentum m is null.
-KERNEL sgd(Parameters t, double lr, double momentum, double dampening, double decay, long long nesterov, long long first) {
+// One launch for all parameters: blockIdx.y is the parameter. ``first``: m begins as the gradient. No momentum: m is null.
+KERNEL sgd(Parameters t, double lr, double momentum, double dampening, double decay, long long nesterov,
+           long long first) {
     const int k = blockIdx.y;
     EACH(i, t.n[k]) {
         T g = t.g[k][i] + T(decay) * t.p[k][i];
