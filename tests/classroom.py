@@ -159,7 +159,11 @@ BROKEN = {
         "import signal\nfor s in range(1, 65):\n    try: signal.signal(s, signal.SIG_IGN)\n    except (OSError, ValueError): pass\n"
         "while True:\n    try:\n        while True: pass\n    except BaseException: pass"), NOT_35, "stopped"),
     "loop-after-definition": Case(answer(RIGHT + "\nwhile True: pass"), NOT_35, "stopped"),
-    "loop-inside": Case(answer("def best_line(x, y):\n    while True: pass"), NOT_35, "stopped", reason="X35: no answer within"),
+    "half-loops": Case(put("x38-answer", COST + "\n\ndef equal_steps(N, D):\n    while True: pass"), (2, 2, 1), "stopped", reason="X38: equal_steps"),
+    "half-exits": Case(put("x38-answer", COST.replace("    return", "    import os; os._exit(0)\n    return")
+                           + "\n\ndef equal_steps(N, D):\n    return (2 * N * D * D + 2 * N * D + D**3 / 3 + 2 * D * D) / (4 * N * D)"),
+                       (2, 2, 1), "stopped", reason="X38: normal_cost"),
+    "loop-inside": Case(answer("def best_line(x, y):\n    while True: pass"), NOT_35, "stopped", reason="X35: best_line: no answer within"),
     "sleeps": Case(answer("import time; time.sleep(1000)"), NOT_35, "stopped", reason="X35-answer: over the time limit"),
     "os-exit": Case(answer("import os; os._exit(0)"), NOT_35, "stopped", reason="X35-answer: its process ended"),
     "killed": Case(answer("import os; os.kill(os.getpid(), 9)"), NOT_35, "stopped", reason="SIGKILL"),

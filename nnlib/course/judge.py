@@ -110,6 +110,9 @@ def _once(
                         ran.answers.setdefault(name, text)
                     elif kind == "problem":
                         ran.problems.setdefault(name, clean(text))
+                    elif kind == "late":
+                        ran.problems[name] = f"{clean(text, 80)}: no answer within the limits of time and memory"
+                        ran.stopped.add(name)
                     elif kind == "looked" and name not in ran.answers:
                         ran.problems[name] = "no answer within the limits of time and memory"
                         ran.stopped.add(name)
