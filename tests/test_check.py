@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nnlib.course import CourseError, progress
@@ -44,6 +45,20 @@ def test_a_known_mistake_has_its_name_and_place() -> None:
     assert find("X37").mistakes[0].say in text
     assert "lesson 02, “How large may a step be?”" in text and "check.hint('X37')" in text
     assert found.value._render_traceback_() == text.split("\n")  # no frames above the message
+
+
+def test_a_part_not_written_yet_sends_nobody_back_to_the_lesson() -> None:
+    def todo(*_):
+        raise NotImplementedError
+
+    def entropy(q):
+        return -(q[q > 0] * np.log2(q[q > 0])).sum()
+
+    with pytest.raises(NotYet, match="1 of 3 parts are right") as found:
+        ask("X54", entropy=entropy, cross_entropy=todo, divergence=todo)
+    assert "not written yet" in str(found.value) and "Read again" not in str(found.value)
+    with pytest.raises(NotYet, match="Read again: lesson 08"):
+        ask("X54", entropy=entropy, cross_entropy=todo, divergence=lambda q, p: 17.0)
 
 
 def test_an_error_in_the_answer_is_shown_and_not_thrown() -> None:

@@ -67,7 +67,8 @@ def report(exercise: Exercise, verdict: Verdict) -> str:
             lines += [line for text in told.splitlines() if (line := f"  {text}") not in lines]
             if part.state == "wrong":
                 places[section(exercise, known[part.mistake].cell if part.mistake else "")] = None
-    lines.append(f"  Read again: {'; '.join(places)}. Hints: check.hint({exercise.id!r})")
+    again = f"Read again: {'; '.join(places)}. " if places else ""  # what is only not written yet points nowhere
+    lines.append(f"  {again}Hints: check.hint({exercise.id!r})")
     return "\n".join(lines)
 
 

@@ -717,7 +717,7 @@ def draw(numbers: Numbers) -> Scene:
             full = number(numbers.seen[i], 3 if not numbers.rounded else 2)
             many = "sum " if program.uses(i) > 1 else ""
             text = f"{many}∂ = {full}"  # ends with its node: to the right there are edges and their numbers
-            right = max(x + HALF, 7.4 * len(text) + 2)
+            right = max(x + HALF, 7.6 * len(text) + 4)
             scene.text(
                 right,
                 y + BOX / 2 + 12,

@@ -142,8 +142,9 @@ def dilate(my, w, d):
     from nnlib.widgets import ConvolutionBench
 
     def bench():
-        settings = dict(my.bench)
-        found = ConvolutionBench.measure(**settings)
+        if not isinstance(my.bench, dict):
+            raise TypeError(f'bench should be a dict such as {{"stride": 1, "padding": 0, "dilation": 1}}, not {my.bench!r}')
+        found = ConvolutionBench.measure(**{"n": 9, "k": 3} | my.bench)
         read = {place for i in range(len(found.y)) for j in range(len(found.w))
                 for place in [i * found.stride - found.padding + found.dilation * j]}  # fmt: skip
         return {"n": len(found.x), "k": len(found.w), "unread": [t for t in range(len(found.x)) if t not in read]}
