@@ -324,7 +324,7 @@ def backtrack(f, phi, g, t, c):
     return t
 
 
-# %% X40 mutant ~norm
+# %% X40 mutant not-squared
 def backtrack(f, phi, g, t, c):
     while f(phi - t * g) > f(phi) - c * t * np.linalg.norm(g):
         t /= 2

@@ -76,6 +76,7 @@ X02 = Exercise(
                 {"perceptron": lambda X, w, b: perceptron(X, w, b) == 1}),
         Mistake("signs", "These are the labels +1 and −1. The perceptron of this course says 1 and 0.",
                 {"perceptron": lambda X, w, b: 2 * perceptron(X, w, b) - 1}),
+        Mistake("three", "A sign has three values, −1, 0 and 1. The answers are 1 and 0.", {"perceptron": lambda X, w, b: np.sign(X @ w + b)}),
         Mistake("first", "Only the first feature was weighed. The score is a sum over all d features.",
                 {"perceptron": lambda X, w, b: perceptron(X[:, :1], w[:1], b)}),
     ],

@@ -233,6 +233,12 @@ def backtrack_no_c(f, phi, g, t, c):
     return t
 
 
+def backtrack_not_squared(f, phi, g, t, c):
+    while f(phi - t * g) > f(phi) - c * t * np.sqrt(g @ g):
+        t /= 2
+    return t
+
+
 def backtrack_doubles(f, phi, g, t, c):
     while f(phi - t * g) > f(phi) - c * t * (g @ g):
         t = min(t * 2, 1e9)
@@ -249,11 +255,12 @@ X40 = Exercise(
     "X40", "Backtracking", lesson="02", cell="search-text", points=3,
     probe=line_search,
     cases=lambda rng: [(rng.normal(size=2), x, y, t) for t, (x, y) in zip((8.0, 1.0, 0.01), points(rng))]
-    + [(np.array([0.0, 0.0]), np.array([-1.0, 1.0]), np.array([-1.0, 1.0]), 1.6)],
+    + [(np.array([0.0, 0.0]), np.array([-1.0, 1.0]), np.array([-1.0, 1.0]), t) for t in (1.6, 1.8)],
     reference={"backtrack": backtrack},
     mistakes=[
         Mistake("no-c", "Any fall was enough here. Armijo's rule asks for more: a fall of at least c·t·‖g‖².",
                 {"backtrack": backtrack_no_c}),
+        Mistake("not-squared", "The length of g stands in the rule as it is; it belongs there squared.", {"backtrack": backtrack_not_squared}),
         Mistake("doubles", "The step must shrink when it failed: halve it.", {"backtrack": backtrack_doubles}),
         Mistake("old-point", "The loss is looked at where you stand, Φ, and not where the step leads, Φ − t·g.",
                 {"backtrack": backtrack_old_point}),
