@@ -123,7 +123,8 @@ def draw(numbers: Regions) -> Scene:
     for sheet, pattern, slope in zip(n.sheets, n.patterns, n.slopes):
         middle, room = np.mean(sheet, axis=0), _area(sheet)
         if room > 0.06:
-            scene.text(*at(*middle), pattern, size=14, bold=True, id="pattern")
+            px, py = at(*middle)
+            scene.text(px, py, pattern, size=14, bold=True, id="pattern")
         if steepest > 1e-9 and np.linalg.norm(slope) > 1e-3 * steepest and room > 0.06:
             tip = middle + 0.45 * slope / steepest
             scene.line(to(*middle), to(*np.clip(tip, LOW, HIGH)), color="purple", width=2, arrow=True, id="uphill")
