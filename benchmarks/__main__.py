@@ -176,8 +176,9 @@ def on_gpu(names: list[str], arguments: argparse.Namespace) -> int:
     print(text)
     if arguments.write:
         readme = HERE / "README.md"
-        before, mark, _ = readme.read_text(encoding="utf-8").partition("<!-- results on a GPU -->")
-        readme.write_text(f"{before}{mark}\n\n{text}\n", encoding="utf-8")
+        before, mark, after = readme.read_text(encoding="utf-8").partition("<!-- results on a GPU -->")
+        rest = "".join(after.partition("\n## ")[1:])
+        readme.write_text(f"{before}{mark}\n\n{text}\n{rest}", encoding="utf-8")
     return 0
 
 
