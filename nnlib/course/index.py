@@ -241,10 +241,10 @@ def _symbols(lessons: Sequence[Lesson]) -> Iterator[str]:
 def readme(text: str, lessons: Sequence[Lesson]) -> str:
     """The README with the table of lessons between its two marks."""
     begin, end = "<!-- lessons -->", "<!-- /lessons -->"
-    rows = ["| | lesson | minutes | needs | experiment |", "|---|---|---|---|---|"]
+    rows = ["| | lesson | minutes | needs | experiments |", "|---|---|---|---|---|"]
     for lesson in lessons:
         needs = ", ".join(lesson.needs) or "nothing"
-        played = lesson.experiment["name"] if lesson.experiment else ""
+        played = ", ".join(dict.fromkeys(t for cell in lesson.cells for t in PLAY.findall(cell.text)))
         link = f"[{lesson.title}](notebooks/{lesson.path.name})"
         rows.append(f"| {lesson.number} | {link} | {lesson.reading:g} | {needs} | {played} |")
     before, _, rest = text.partition(begin)
