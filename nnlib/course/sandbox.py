@@ -4,9 +4,9 @@ A child sees the interpreter, its packages and nnlib's public part, read-only; o
 limited size; no network, no environment, no other process, no home. It talks through a pair of pipes, and when its
 `Child` is closed, every process that it started is gone. docs/grading.md says what is defended, and what is not.
 
-There are two ways, and `Sandbox.find` takes the first that *runs*: as root, bubblewrap without a user namespace and
+There are two ways, and `Sandbox.find` finds out by running it: as root, bubblewrap without a user namespace and
 setpriv to a user number of its own (the limit on processes binds no root inside a namespace); as anybody else, with a
-user namespace. Where neither runs, it raises, unless it is told to trust.
+user namespace. Where that does not run, it raises, unless it is told to trust.
 """
 
 from __future__ import annotations
@@ -200,23 +200,22 @@ class Sandbox:
 
     @classmethod
     def find(cls, trust: bool = False, limits: Limits | None = None) -> Sandbox:
-        """Return the first way that runs here. Raises CourseError, with what each said, if none does."""
+        """Return the way for this user, having run it. Raises CourseError, with what went wrong, if it does not run."""
         if sys.platform != "linux":
             raise CourseError("a class is graded on Linux, whose sandbox this needs; elsewhere, in a virtual machine.")
-        said = []
-        for way in ["root", "user"] if os.geteuid() == 0 else ["user"]:
-            sandbox = cls(way, limits)
-            problem = sandbox.problem()
-            if not problem:
-                return sandbox
-            sandbox.__exit__()
-            said.append(f"as {'root' if way == 'root' else 'an ordinary user'}: {problem}")
+        root = os.geteuid() == 0  # never by a user namespace: inside one, the limit on processes binds no root
+        sandbox = cls("root" if root else "user", limits)
+        problem = sandbox.problem()
+        if not problem:
+            return sandbox
+        sandbox.__exit__()
         if trust:
             return cls("trust", limits)
+        other = "run this as an ordinary user" if root else "allow user namespaces for bwrap, or run this as root"
         raise CourseError(
-            f"no sandbox can be had here ({'; '.join(said)}). Submissions are other people's programs: install "
-            "bubblewrap (Debian, Ubuntu: apt install bubblewrap; where user namespaces are forbidden, allow "
-            "them for bwrap or run this as root). If you trust every submission as your own code, say --trust."
+            f"no sandbox can be had here ({problem}). Submissions are other people's programs. Install bubblewrap "
+            f"(Debian, Ubuntu: apt install bubblewrap); if it is there, {other}. If you trust every submission as your "
+            "own code, say --trust."
         )
 
     def problem(self) -> str:
