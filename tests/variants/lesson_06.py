@@ -164,6 +164,15 @@ def steps(heights):
     return np.column_stack([np.diff(heights), np.arange(0.5, n - 1) / n])
 
 
+# %% X25 mutant from-zero
+bump_units = ...
+
+
+def steps(heights):
+    n = len(heights)
+    return [(heights[i + 1] - heights[i], i / n) for i in range(n - 1)]
+
+
 # %% X25 mutant ~half-height
 def bump_units(a, b, margin):
     return np.array([[0.5, 8 / margin, a], [-0.5, 8 / margin, b]])

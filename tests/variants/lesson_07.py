@@ -92,6 +92,11 @@ def dJ(y, target):
     return -target / y - (1 - target) / (1 - y)
 
 
+# %% X49 mutant by-logit
+def dJ(y, target):
+    return y - target
+
+
 # %% X49 mutant y-for-target
 def J(y, target):
     return -(target * np.log(y) + (1 - y) * np.log(1 - y))
@@ -256,6 +261,14 @@ def gradient(z, y):
     return (p - np.eye(z.shape[1])[y]) / len(y)
 
 
+# %% X47 mutant every-row
+def gradient(z, y):
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    p[:, y] -= 1
+    return p / len(y)
+
+
 # %% X47 mutant softmax-only
 def gradient(z, y):
     p = np.exp(z - z.max(axis=1, keepdims=True))
@@ -373,6 +386,17 @@ def gaussian_nll(z, y):
 def gaussian_nll(z, y):
     m, s = z.T
     return ((y - m) ** 2 / (2 * s**2) + np.log(s) + 0.5 * np.log(2 * np.pi)).mean()
+
+
+# %% X52 mutant variance
+def gaussian_nll(z, y):
+    m, s = z.T
+    return ((y - m) ** 2 / (2 * np.exp(s)) + s + 0.5 * np.log(2 * np.pi)).mean()
+
+
+# %% X52 mutant factorial-turned
+def poisson_nll(z, y):
+    return (np.exp(z) - y * z - np.vectorize(lambda k: math.lgamma(k + 1))(y)).mean()
 
 
 # %% X52 mutant rate

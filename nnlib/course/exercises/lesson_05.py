@@ -463,6 +463,8 @@ X33 = Exercise(
                 {"held_out": lambda fit, X, y: np.mean(fit(X, y)(X[len(X) // 2 :]) == y[len(y) // 2 :])}),
         Mistake("training-score", "This is the score on the rows that it was fitted on. Ask about the other half.",
                 {"held_out": lambda fit, X, y: np.mean(fit(X[: len(X) // 2], y[: len(y) // 2])(X[: len(X) // 2]) == y[: len(y) // 2])}),
+        Mistake("count", "This is how many are right. Asked for is their share.",
+                {"held_out": lambda fit, X, y: held_out(fit, X, y) * (len(y) // 2)}),
         Mistake("cap-only", "This is the share of the outer ring that lies beyond the line. The inner ring is right as well, all of it.",
                 {"best_line": lambda R: math.acos(1 / R) / math.pi}),
         Mistake("half-angle", "The cap reaches to both sides of the middle; only one side was counted.",

@@ -125,6 +125,8 @@ X25 = Exercise(
                 {"steps": lambda heights: np.column_stack([heights[1:], np.arange(1, len(heights)) / len(heights)])}, cell="stairs-text"),
         Mistake("middles", "The steps stand in the middle of the strips. They belong on the edges between two.",
                 {"steps": lambda heights: np.column_stack([np.diff(heights), (np.arange(1, len(heights)) - 0.5) / len(heights)])}),
+        Mistake("from-zero", "The first step stands at 0. The first edge between two strips is at 1/n.",
+                {"steps": lambda heights: np.column_stack([np.diff(heights), np.arange(len(heights) - 1) / len(heights)])}),
     ],
     hints=[
         "Up at a with height 1, down at b with height −1, both with the same steepness s.",

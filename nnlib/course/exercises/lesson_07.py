@@ -75,6 +75,8 @@ X49 = Exercise(
                 {"dJ": lambda y, t: -bce_slope(y, t)}),
         Mistake("both-minus", "The inner derivative of log(1 − y) is −1: together with the minus in front the second term is positive.",
                 {"dJ": lambda y, t: -t / y - (1 - t) / (1 - y)}),
+        Mistake("by-logit", "This is the slope by the logit, after the sigmoid. Here y itself is nudged, and no sigmoid stands in front.",
+                {"dJ": lambda y, t: y - t}, cell="logistic-text"),
         Mistake("y-for-target", "The second factor is one minus the target, not one minus the prediction.",
                 {"J": lambda y, t: -(t * np.log(y) + (1 - y) * np.log(1 - y)), "dJ": lambda y, t: -t / y + 1}),
         Mistake("zero", "0 can be reached for the targets 0 and 1 only. For a target in between put y = y* into J.",
@@ -163,6 +165,14 @@ def onehot(z, y):
     return np.eye(z.shape[1])[y]
 
 
+def batch_columns(z, y):
+    """1 taken off the columns y of every row, once however often a class occurs."""
+    p = np.exp(z - z.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    p[:, y] -= 1
+    return p / len(y)
+
+
 X47 = Exercise(
     "X47", "The most used formula", lesson="07", cell="gradient-text", points=3, quiet=True,
     probe=calls("loss", "gradient"),
@@ -184,6 +194,8 @@ X47 = Exercise(
         Mistake("axis", "Softmax was taken down the columns, over the examples. Each row is one example: sum over axis 1.",
                 {"loss": lambda z, y: -np.log(down(z)[np.arange(len(y)), y]).mean(),
                  "gradient": lambda z, y: (down(z) - onehot(z, y)) / len(y)}),
+        Mistake("every-row", "p[:, y] names the columns y of all rows. p[np.arange(N), y] is one place in each row.",
+                {"gradient": batch_columns}),
         Mistake("softmax-only", "The softmax is there, the true class is not yet taken off: subtract 1 at place y of each row.",
                 {"gradient": lambda z, y: batch(lambda loss, grad, _: grad)(z, y) + onehot(z, y) / len(y)}),
     ],
@@ -262,10 +274,14 @@ X52 = Exercise(
                 {"gaussian_nll": lambda z, y: gaussian_nll(z, y) - 0.5 * math.log(2 * math.pi)}, cell="gaussian-text"),
         Mistake("sigma-raw", "The second column is log σ, not σ: take its exponential first.",
                 {"gaussian_nll": lambda z, y: gaussian_nll(np.column_stack([z[:, 0], np.log(z[:, 1])]), y)}, cell="sigma-text"),
+        Mistake("variance", "e to the second column is σ. The square below (y − m)² is σ², so the exponent doubles.",
+                {"gaussian_nll": lambda z, y: gaussian_nll(np.column_stack([z[:, 0], z[:, 1] / 2]), y) + z[:, 1].mean() / 2}, cell="gaussian-text"),
         Mistake("rate", "z was taken for the rate. It is the log of the rate: r = eᶻ, and log r = z.",
                 {"poisson_nll": lambda z, y: poisson_nll(np.log(z), y)}, cell="poisson-text"),
         Mistake("no-factorial", "log y! is missing. It does not move the best z, but it belongs to the likelihood.",
                 {"poisson_nll": lambda z, y: float(np.mean(np.exp(z) - y * z))}, cell="poisson-text"),
+        Mistake("factorial-turned", "The sign of log y! is turned: y! stands below in the probability.",
+                {"poisson_nll": lambda z, y: 2 * float(np.mean(np.exp(z) - y * z)) - poisson_nll(z, y)}, cell="poisson-text"),
         Mistake("sum", "This is the sum over the examples. The loss is their mean.",
                 {"gaussian_nll": lambda z, y: gaussian_nll(z, y) * len(y), "poisson_nll": lambda z, y: poisson_nll(z, y) * len(y)}, cell="mean-text"),
         Mistake("tags", "All right but the last. A softmax lets one class win; of the tags, any number may hold at once.",
