@@ -34,11 +34,7 @@ from . import CourseError
 __all__ = ["Broken", "Child", "Limits", "Sandbox"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
-PUBLIC = [
-    "__init__.py",
-    "probe.py",
-    "tape.py",
-]  # of nnlib/course; the rest judges, or is the instructor's
+PUBLIC = ["__init__.py", "probe.py"]  # of nnlib/course; the rest judges, answers (tape) or is the instructor's
 CHECK = '''"""The instant checks say nothing here: the answers are judged outside."""
 
 
