@@ -223,9 +223,10 @@ def conv1d_matrix(weight: Tensor, length: int, stride: Any = 1, padding: Any = 0
     >>> F.conv1d_matrix(nn.tensor([1, 0, -1]), 4, padding=1).tolist()
     [[0, -1, 0, 0], [1, 0, -1, 0], [0, 1, 0, -1], [0, 0, 1, 0]]
     """
-    if weight.ndim != 1:
+    if getattr(weight, "ndim", 0) != 1:
         raise ValueError(
-            f"conv1d_matrix: weight must be one kernel (k,), got shape {weight.shape}. Use weight[0, 0] of a Conv1d."
+            f"conv1d_matrix: weight must be one kernel (k,), got {getattr(weight, 'shape', weight)}. "
+            "Use weight[0, 0] of a Conv1d."
         )
     if isinstance(length, bool) or not isinstance(length, int) or length < 1:
         raise ValueError(f"conv1d_matrix: length must be an integer >= 1, got {length!r}. Use len(z).")

@@ -391,6 +391,11 @@ def _checked_dtype(name: str, dtype: Any) -> Any:
         ) from None
 
 
+def _check_tensor(name: str, what: str, value: Any, kind: Any = Tensor) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: {what} must be a Tensor, got {type(value).__name__}. Use nn.tensor({what}).")
+
+
 def _check_differentiable(name: str, data: Any) -> None:
     if data.dtype.kind != "f":
         raise TypeError(
@@ -438,9 +443,11 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
                 if kind and (found := data.dtype) is not dtype:
                     check = check or dtype is not None
                     dtype = found
-            elif not kind or type(argument) in _PLAIN:
+            elif not kind or (kind == 1 and type(argument) in _PLAIN):
                 raw.append(argument)
             elif kind == 2:
+                if not hasattr(argument, "__iter__"):
+                    raise TypeError(f"{name}: needs a list of Tensors, got {argument!r:.40}. Use {name}([…]).")
                 raw.append([a._data if isinstance(a, Tensor) else a for a in argument])
                 values += [a for a in argument if isinstance(a, Tensor)]
                 check = True
@@ -456,6 +463,8 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
             out, *grad_fns = (cuda.on_device(values[0]._data, function) if accelerators else function)(*raw)
         except ValueError as error:
             raise _shape_error(name, raw, error) from None
+        except (AttributeError, TypeError) as error:
+            raise _type_error(name, zip(names, kinds, defaults, raw), error) from None
         except MemoryError as error:
             raise cuda.explained(error, name) from None
         finally:
@@ -499,42 +508,32 @@ def _quick(general: Any, function: Any, binary: bool) -> Any:
         if kwargs or len(args) != 1 + binary or not _mode.usual:
             return general(*args, **kwargs)
         a, b = args[0], args[-1]
-        if isinstance(a, Tensor):
-            x = a._data
-            dtype, a_wants = x.dtype, a.requires_grad
-            if isinstance(b, Tensor):
-                y, b_wants, values = b._data, b.requires_grad, args
-                usual = y.dtype is dtype
-            else:
-                y, b_wants, values, usual = b, False, (a,), type(b) in _PLAIN
-        elif isinstance(b, Tensor):
-            x, y, a_wants, b_wants, values, usual = a, b._data, False, b.requires_grad, (b,), type(a) in _PLAIN
-            dtype = y.dtype
-        else:
+        a_is, b_is = isinstance(a, Tensor), isinstance(b, Tensor)
+        if not (a_is or (b_is and type(a) in _PLAIN)) or not (b_is or type(b) in _PLAIN):
             return general(*args)
-        if not usual or not (dtype is float32 or dtype is float64):
+        x, y = a._data if a_is else a, b._data if b_is else b
+        dtype = x.dtype if a_is else y.dtype
+        if (dtype is not float32 and dtype is not float64) or (a_is and b_is and y.dtype is not dtype):
             return general(*args)
         if accelerators and (type(x) in accelerators or type(y) in accelerators):
             return general(*args)
+        values = args if a_is and b_is else (a,) if a_is else (b,)
         token = _settings.set(_quiet)
         try:
-            if binary:
-                out, grad_a, grad_b = function(x, y)
-            else:
-                (out, grad_a), b_wants = function(x), False
-            if type(out) is tuple:
-                return general(*args)
-        except ValueError as error:
-            raise _shape_error(name, [x, y] if binary else [x], error) from None
+            out, grad_a, grad_b = function(x, y) if binary else (*function(x), None)
+        except (ValueError, AttributeError, TypeError):
+            return general(*args)  # which says what is wrong
         finally:
             _settings.reset(token)
+        if type(out) is tuple:
+            return general(*args)
         result = Tensor(out)
         if out.base is not None:
             _note_view(result, values[0])
-        if a_wants or b_wants:
-            edges = [(a, grad_a)] if a_wants else []
-            if b_wants:
-                edges.append((b, grad_b))
+        edges = [(a, grad_a)] if a_is and a.requires_grad else []
+        if binary and b_is and b.requires_grad:
+            edges.append((b, grad_b))
+        if edges:
             result.requires_grad = True
             result.node = Node(name, edges, args, values)
         return result
@@ -623,6 +622,15 @@ def _shape_error(name: str, raw: list[Any], error: ValueError) -> ValueError:
         f"{name}: shapes {listed} do not broadcast: counted from the right, lengths must be equal or 1. "
         "Use reshape or unsqueeze to line the axes up."
     )
+
+
+def _type_error(name: str, arguments: Any, error: Exception) -> Exception:
+    """Python's complaint about an argument that is no array, in the words of the op."""
+    for argument, kind, default, value in arguments:
+        optional = value is None and default is None
+        if kind == 1 and not hasattr(value, "dtype") and not optional and not str(error).startswith(f"{name}:"):
+            return TypeError(f"{name}: {argument} must be a Tensor, got {value!r:.40}. Use nn.tensor({argument}).")
+    return error
 
 
 def unbroadcast(g: Array, x: Array) -> Array:
@@ -1303,8 +1311,9 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     >>> nn.outer(nn.tensor([1.0, 2.0]), nn.tensor([3.0])).tolist()
     [[3.0], [6.0]]
     """
-    if input.ndim != 1 or vec2.ndim != 1:
-        raise ValueError(f"outer: needs two vectors, got shapes {input.shape} and {vec2.shape}. Use x.flatten().")
+    shapes = [getattr(t, "shape", t) for t in (input, vec2)]
+    if not builtins.all(isinstance(shape, tuple) and len(shape) == 1 for shape in shapes):
+        raise ValueError(f"outer: needs two vectors, got shapes {shapes[0]} and {shapes[1]}. Use x.flatten().")
     return unsqueeze(input, 1) * unsqueeze(vec2, 0)
 
 
@@ -1313,8 +1322,6 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 
 def _axes(name: str, x: Array, dim: Dim) -> tuple[int, ...]:
     """``dim`` as non-negative axes, checked."""
-    if not hasattr(x, "ndim"):
-        raise TypeError(f"{name}: input must be a Tensor, got {type(x).__name__}. Use nn.tensor(input).")
     dims = tuple(range(x.ndim)) if dim is None else tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
     for d in dims:
         if isinstance(d, bool) or not isinstance(d, (int, np.integer)):
@@ -1328,6 +1335,14 @@ def _axes(name: str, x: Array, dim: Dim) -> tuple[int, ...]:
     if len(set(axes)) < len(axes):
         raise ValueError(f"{name}: dim {dim} names an axis twice. Use each axis once.")
     return axes
+
+
+def _axis(name: str, x: Array, dim: Any) -> int:
+    """``dim`` as the one non-negative axis it must name."""
+    axes = _axes(name, x, dim) if dim is not None else ()
+    if len(axes) != 1:
+        raise ValueError(f"{name}: dim must name one axis of shape {x.shape}, got {dim}. Use dim=0, or unsqueeze(0).")
+    return axes[0]
 
 
 def _keep(g: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
@@ -1545,7 +1560,7 @@ def cumsum(input: Array, dim: int):
     x, xp = input, get_array_module(input)
     if not x.ndim:
         return +x, lambda g: g
-    (axis,) = _axes("cumsum", x, dim)
+    axis = _axis("cumsum", x, dim)
     return xp.cumsum(x, axis), lambda g: xp.flip(xp.cumsum(xp.flip(g, axis), axis), axis)
 
 
@@ -1584,7 +1599,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """
     if not input.ndim:
         return input.reshape(1)
-    first, last = (_axes("flatten", input, d)[0] for d in (start_dim, end_dim))
+    first, last = (_axis("flatten", input, d) for d in (start_dim, end_dim))
     if first > last:
         raise ValueError(
             f"flatten: start_dim {start_dim} comes after end_dim {end_dim}. Use flatten({end_dim}, {start_dim})."
@@ -1609,7 +1624,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     >>> nn.unsqueeze(nn.zeros(3), 1).shape
     (3, 1)
     """
-    if not -input.ndim - 1 <= dim <= input.ndim:
+    if not isinstance(dim, int) or not -input.ndim - 1 <= dim <= input.ndim:
         raise ValueError(
             f"unsqueeze: dim {dim} must lie in −{input.ndim + 1}…{input.ndim} for shape {input.shape}. Use dim=-1."
         )
@@ -1643,7 +1658,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     >>> nn.transpose(nn.zeros(2, 3), 0, 1).shape
     (3, 2)
     """
-    first, second = (_axes("transpose", input, d)[0] for d in (dim0, dim1))
+    first, second = (_axis("transpose", input, d) for d in (dim0, dim1))
     order = list(range(input.ndim))
     order[first], order[second] = second, first
     return _permute(input, tuple(order))
@@ -1678,7 +1693,7 @@ def broadcast_to(input: Array, shape: Any):
     >>> nn.broadcast_to(nn.tensor([1.0, 2.0]), (2, 2)).tolist()
     [[1.0, 2.0], [1.0, 2.0]]
     """
-    x = input
+    x, shape = input, _size("broadcast_to", (shape,))
     _check_expands("broadcast_to", x.shape, shape)
     return get_array_module(x).broadcast_to(x, shape), lambda g: unbroadcast(g, x)
 
@@ -1696,7 +1711,7 @@ def cat(tensors: Arrays, dim: int = 0):
             f"cat: tensors must be a list of Tensors with axes, got {came}. Use stack([…]) for 0-d tensors."
         )
     xp = get_array_module(*tensors)
-    (axis,) = _axes("cat", tensors[0], dim)
+    axis = _axis("cat", tensors[0], dim)
     for i, t in enumerate(tensors):
         if t.ndim != tensors[0].ndim or builtins.any(
             a != b for k, (a, b) in enumerate(zip(t.shape, tensors[0].shape)) if k != axis
@@ -1716,9 +1731,12 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     >>> nn.stack([nn.tensor([1.0, 2.0]), nn.tensor([3.0, 4.0])]).shape
     (2, 2)
     """
+    if not hasattr(tensors, "__iter__"):
+        raise TypeError(f"stack: needs a list of Tensors, got {tensors!r:.40}. Use stack([…]).")
     if not len(tensors):
         raise ValueError(f"stack: tensors must hold at least one Tensor, got {tensors}. Check the list.")
     for i, t in enumerate(tensors):
+        _check_tensor("stack", f"tensors[{i}]", t)
         if t.shape != tensors[0].shape:
             raise ValueError(
                 f"stack: tensor {i} has shape {t.shape}, tensor 0 {tensors[0].shape}; they must be equal. Use cat."
@@ -1732,15 +1750,15 @@ def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Ten
     >>> [t.tolist() for t in nn.split(nn.arange(5), 2)]
     [[0, 1], [2, 3], [4]]
     """
-    (axis,) = _axes("split", input, dim)
+    axis = _axis("split", input, dim)
     n, sizes = input.shape[axis], split_size_or_sections
     if isinstance(sizes, int):
         if sizes < 1:
             raise ValueError(f"split: pieces need a size >= 1, got {sizes}. Use split(t, 1) for single rows.")
         sizes = [builtins.min(sizes, n - i) for i in range(0, n, sizes)]
-    if math.fsum(sizes) != n:
+    if not isinstance(sizes, (tuple, list)) or math.fsum(sizes) != n:
         raise ValueError(
-            f"split: sections {list(sizes)} must add up to the length {n} of dim {dim}. "
+            f"split: sections {sizes} must add up to the length {n} of dim {dim}. "
             "Use split(t, size) for equal ones."
         )
     ends = np.cumsum(sizes)
@@ -1753,7 +1771,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     >>> [len(t) for t in nn.chunk(nn.arange(5), 2)]
     [3, 2]
     """
-    if chunks < 1:
+    if not isinstance(chunks, int) or chunks < 1:
         raise ValueError(f"chunk: chunks must be >= 1, got {chunks}. Use chunk(t, 2) for halves.")
     return split(input, -(-input.shape[dim] // chunks) or 1, dim)
 
@@ -1764,7 +1782,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     >>> [t.item() for t in nn.unbind(nn.tensor([1.0, 2.0]))]
     [1.0, 2.0]
     """
-    (axis,) = _axes("unbind", input, dim)
+    axis = _axis("unbind", input, dim)
     return tuple(input[(slice(None),) * axis + (i,)] for i in range(input.shape[axis]))
 
 
@@ -1916,16 +1934,9 @@ def where(condition: Any, input: Array, other: Array):
     [1.0, 0.0]
     """
     x, y, xp = input, other, get_array_module(condition, input, other)
-    if getattr(condition, "dtype", None) != bool_:
-        raise TypeError(
-            f"where: condition must be a bool tensor, got {getattr(condition, 'dtype', type(condition).__name__)}. "
-            "Use a comparison such as x > 0."
-        )
-    return (
-        xp.where(condition, x, y),
-        lambda g: unbroadcast(g * condition, x),
-        lambda g: unbroadcast(g * ~condition, y),
-    )
+    _check_mask("where", condition, "condition")
+    chosen = xp.where(condition, x, y)
+    return chosen, lambda g: unbroadcast(g * condition, x), lambda g: unbroadcast(g * ~condition, y)
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
@@ -1938,12 +1949,10 @@ def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
     return where(~mask, input, value)
 
 
-def _check_mask(name: str, mask: Any) -> None:
+def _check_mask(name: str, mask: Any, what: str = "mask") -> None:
     if getattr(mask, "dtype", None) != bool_:
-        raise TypeError(
-            f"{name}: mask must be a bool tensor, got {getattr(mask, 'dtype', type(mask).__name__)}. "
-            "Use a comparison such as x > 0."
-        )
+        came = getattr(mask, "dtype", type(mask).__name__)
+        raise TypeError(f"{name}: {what} must be a bool tensor, got {came}. Use a comparison such as x > 0.")
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -1964,7 +1973,7 @@ def gather(input: Array, dim: int, index: Any):
     [[2.0], [3.0]]
     """
     x, xp = input, get_array_module(input)
-    (axis,) = _axes("gather", x, dim)
+    axis = _axis("gather", x, dim)
     if index.ndim != x.ndim or index.dtype.kind not in "iu":
         raise ValueError(
             f"gather: index must hold integers in {x.ndim} axes, got {index.dtype} of shape {index.shape}. "
@@ -2138,11 +2147,13 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-
     >>> nn.allclose(nn.tensor([1.0]), nn.tensor([1.0 + 1e-7]))
     True
     """
-    for what, t in (("input", input), ("other", other)):
-        if not isinstance(t, Tensor):
-            raise TypeError(f"allclose: {what} must be a Tensor, got {type(t).__name__}. Use nn.tensor({what}).")
+    _check_tensor("allclose", "input", input)
+    _check_tensor("allclose", "other", other)
     x, y = input._data, other._data
-    return bool(get_array_module(x).allclose(x, y, rtol, atol))
+    try:
+        return bool(get_array_module(x).allclose(x, y, rtol, atol))
+    except ValueError as error:
+        raise _shape_error("allclose", [x, y], error) from None
 
 
 def clone(input: Tensor) -> Tensor:
@@ -2171,7 +2182,9 @@ def grad(outputs: Tensor, inputs: Any, grad_outputs: Any = None, retain_graph: b
     >>> float(nn.grad(y, [x])[0])
     6.0
     """
-    wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs) if hasattr(inputs, "__iter__") else [inputs]
+    if not isinstance(outputs, Tensor) or not builtins.all(isinstance(t, Tensor) for t in wanted):
+        raise TypeError(f"grad: needs Tensors, got {outputs!r:.40} and {inputs!r:.40}. Use nn.grad(y, [x]).")
     ids = {id(t) for t in wanted}
     with np.errstate(all="ignore"):
         steps = autograd.backward_steps(outputs, outputs._seed(grad_outputs), retain_graph)
@@ -2241,8 +2254,23 @@ _METHODS = (
     roll, repeat, diagonal, tril, triu, masked_fill, masked_select, gather, eq, ne, lt, le, gt, ge, argmax, argmin,
     argsort, sort, all, any, isnan, isfinite, isinf, sign, floor, round, allclose, clone,
 )  # fmt: skip
+def _of_tensor(function: Any) -> Any:
+    """``function``, refusing a first argument that is neither a tensor nor an array; as a method it cannot meet one."""
+    argument = next(iter(inspect.signature(function).parameters))
+
+    @functools.wraps(function)
+    def call(input: Any, *args: Any, **kwargs: Any) -> Any:
+        _check_tensor(function.__name__, argument, input, Tensor | np.generic | np.ndarray)
+        return function(input if isinstance(input, Tensor) else Tensor(input), *args, **kwargs)
+
+    return call
+
+
 for _function in _METHODS:
     setattr(Tensor, _function.__name__, _function)
+for _function in (*_METHODS, zeros_like, ones_like, full_like):
+    if not hasattr(_function, "is_op"):
+        globals()[_function.__name__] = _of_tensor(_function)
 for _name, _function in {
     "add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul, "neg": neg, "abs": abs,
     "eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge": ge, "getitem": getitem,

@@ -13,7 +13,18 @@ import numpy as np
 from . import kernels
 from .conv import *  # noqa: F403
 from .conv import once
-from .core import Array, Tensor, _as_float, _axes, op, sigmoid, unbroadcast, where
+from .core import (
+    Array,
+    Tensor,
+    _as_float,
+    _axes,
+    _check_tensor,
+    erf,
+    op,
+    sigmoid,
+    unbroadcast,
+    where,
+)
 from .core import logsumexp as logsumexp  # PyTorch has these two in F as well
 from .core import tanh as tanh
 from .device import get_array_module, rng
@@ -80,7 +91,7 @@ def gelu(input: Array, approximate: str = "none"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}. Use approximate='tanh'.")
     if kernels.fit(x):
         return kernels.elementwise("gelu", x), lambda g: kernels.elementwise("gelu_grad", x, g)
-    below = 0.5 * (1 + _erf(x / math.sqrt(2)))
+    below = 0.5 * (1 + erf(Tensor(x / math.sqrt(2)))._data)
     density = xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
     return x * below, lambda g: g * (below + x * density)
 
@@ -96,9 +107,8 @@ def softplus(input: Array, beta: float = 1.0):
         raise ValueError(f"softplus: beta must be > 0, got {beta}. Use softplus(-x) to mirror the curve.")
     x, xp = _as_float(input), get_array_module(input)
     bx = beta * x
-    return xp.logaddexp(bx, xp.zeros_like(bx)) / beta, lambda g: g * (
-        xp.exp(xp.minimum(bx, 0)) / (1 + xp.exp(-xp.abs(bx)))
-    )
+    out = xp.logaddexp(bx, xp.zeros_like(bx)) / beta
+    return out, lambda g: g * (xp.exp(xp.minimum(bx, 0)) / (1 + xp.exp(-xp.abs(bx))))
 
 
 def silu(input: Tensor) -> Tensor:
@@ -107,6 +117,7 @@ def silu(input: Tensor) -> Tensor:
     >>> F.silu(nn.tensor(0.0)).item()
     0.0
     """
+    _check_tensor("silu", "input", input)
     return input * sigmoid(input)
 
 
@@ -116,6 +127,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     >>> F.logsigmoid(nn.tensor(-1000.0)).item()
     -1000.0
     """
+    _check_tensor("logsigmoid", "input", input)
     return -softplus(-input)
 
 
@@ -140,7 +152,8 @@ def maxout(input: Tensor, pieces: int) -> Tensor:
     >>> F.maxout(nn.tensor([[1.0, 5.0, 3.0, 2.0]]), 2).tolist()
     [[5.0, 3.0]]
     """
-    if pieces < 1:
+    _check_tensor("maxout", "input", input)
+    if isinstance(pieces, bool) or not isinstance(pieces, int) or pieces < 1:
         raise ValueError(f"maxout: pieces must be an integer >= 1, got {pieces}. Use pieces=2.")
     if input.shape[-1] % pieces:
         raise ValueError(
@@ -148,13 +161,6 @@ def maxout(input: Tensor, pieces: int) -> Tensor:
             f"Use Linear(in, out * {pieces}) before it."
         )
     return input.reshape(*input.shape[:-1], input.shape[-1] // pieces, pieces).max(-1).values
-
-
-def _erf(x: Array) -> Array:
-    """erf of an array, element by element (see :func:`nnlib.erf` for tensors)."""
-    from .core import erf
-
-    return erf(Tensor(x))._data
 
 
 # ---------------------------------------------------------------------------------------------- softmax
@@ -268,6 +274,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     >>> F.dropout(nn.ones(3), p=1.0).tolist(), F.dropout(nn.ones(3), training=False).tolist()
     ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0])
     """
+    _check_tensor("dropout", "input", input)
     _check_probability("dropout", p)
     if not training or p == 0:
         return input
@@ -417,9 +424,10 @@ def batch_norm(
 
 def _check_statistics(name: str, channels: int, *arrays: Any) -> None:
     for what, array in zip(("running_mean", "running_var", "weight", "bias"), arrays):
-        if array is not None and array.shape != (channels,):
+        if array is not None and getattr(array, "shape", array) != (channels,):
+            came = getattr(array, "shape", repr(array))
             raise ValueError(
-                f"{name}: {what} must have shape ({channels},), one number per channel, got {array.shape}. "
+                f"{name}: {what} must have shape ({channels},), one number per channel, got {came}. "
                 f"Use num_features={channels}."
             )
 
@@ -497,11 +505,6 @@ def _check_reduction(name: str, reduction: str, *more: str) -> None:
         raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}. Use reduction='mean'.")
 
 
-def _check_tensor(name: str, what: str, value: Any) -> None:
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{name}: {what} must be a Tensor, got {type(value).__name__}. Use nn.tensor({what}).")
-
-
 def _check_same_shape(name: str, input: Any, target: Any) -> None:
     _check_tensor(name, "input", input)
     _check_tensor(name, "target", target)
@@ -576,8 +579,7 @@ def cross_entropy(
     if target.dtype.kind == "f":
         return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
     if label_smoothing:
-        smooth = _cross_entropy_smooth(input, target, weight, ignore_index, reduction, label_smoothing)
-        return smooth
+        return _cross_entropy_smooth(input, target, weight, ignore_index, reduction, label_smoothing)
     if reduction == "mean" and weight is None and input.ndim == 2:
         return _cross_entropy(input, target, ignore_index)
     dim = 1 if input.ndim > 1 else 0
@@ -687,9 +689,8 @@ def nll_loss(
         picked = input[int(safe)]
     else:
         picked = input.gather(1, Tensor(safe).unsqueeze(1)).squeeze(1)
-    weights = Tensor(counted.astype(input.dtype)) if weight is None else weight.detach()[Tensor(safe)] * Tensor(
-        counted.astype(input.dtype)
-    )
+    weights = Tensor(counted.astype(input.dtype))
+    weights = weights if weight is None else weight.detach()[Tensor(safe)] * weights
     losses = -picked * weights
     return losses.sum() / weights.sum() if reduction == "mean" else _reduce(losses, reduction, "nll_loss")
 

@@ -194,12 +194,9 @@ MaxPool1d = _layer("MaxPool1d", F.max_pool1d, "(2)(nn.zeros(5, 3, 8)) (5, 3, 4)"
 MaxPool2d = _layer("MaxPool2d", F.max_pool2d, "(2)(nn.zeros(5, 3, 8, 8)) (5, 3, 4, 4)", **_MAX)
 AvgPool1d = _layer("AvgPool1d", F.avg_pool1d, "(2)(nn.zeros(5, 3, 8)) (5, 3, 4)", **_AVG)
 AvgPool2d = _layer("AvgPool2d", F.avg_pool2d, "(2)(nn.zeros(5, 3, 8, 8)) (5, 3, 4, 4)", **_AVG)
-AdaptiveAvgPool1d = _layer(
-    "AdaptiveAvgPool1d", F.adaptive_avg_pool1d, "(1)(nn.zeros(5, 3, 8)) (5, 3, 1)", output_size=_NEEDED
-)
-AdaptiveAvgPool2d = _layer(
-    "AdaptiveAvgPool2d", F.adaptive_avg_pool2d, "(1)(nn.zeros(5, 3, 8, 8)) (5, 3, 1, 1)", output_size=_NEEDED
-)
+_GRID = {"output_size": _NEEDED}
+AdaptiveAvgPool1d = _layer("AdaptiveAvgPool1d", F.adaptive_avg_pool1d, "(1)(nn.zeros(5, 3, 8)) (5, 3, 1)", **_GRID)
+AdaptiveAvgPool2d = _layer("AdaptiveAvgPool2d", F.adaptive_avg_pool2d, "(1)(nn.ones(5, 3, 8, 8)) (5, 3, 1, 1)", **_GRID)
 
 
 # ---------------------------------------------------------------------------------------------- convolution

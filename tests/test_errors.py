@@ -6,6 +6,8 @@ which that quoted fix stands and which runs. Messages are wrapped by nothing: wh
 
 from __future__ import annotations
 
+import inspect
+
 import re
 import warnings
 from dataclasses import dataclass
@@ -507,3 +509,28 @@ def test_where_pytorch_refuses_we_refuse(code: str) -> None:
 
     assert refuses(torch, torch.nn.functional), "PyTorch takes this: the row proves nothing"
     assert refuses(nn, F)
+
+
+def first_arguments() -> list[tuple[str, Any, int]]:
+    """(name, function, how many arguments it needs) for every public function of a tensor, or of a list of them."""
+    found = {}
+    for module in (nn, nn.functional):
+        for name, function in vars(module).items():
+            if inspect.isfunction(function) and function.__module__.startswith("nnlib.") and name[0] != "_":
+                parameters = list(inspect.signature(function).parameters.values())
+                if parameters and parameters[0].name in ("input", "tensors") and "quietly" not in name:
+                    needed = sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+                    found[name] = name, function, needed
+    return sorted(found.values(), key=lambda row: row[0])
+
+
+@pytest.mark.parametrize("name, function, needed", first_arguments(), ids=lambda value: str(value)[:20])
+def test_what_is_no_tensor_is_refused_by_name(name: str, function: Any, needed: int) -> None:
+    for wrong in (None, "a", {"a": 1}):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            function(wrong, *[1 if name == "roll" else nn.ones(2, 2)] * (needed - 1))
+        assert str(caught.value).startswith(f"{name}: ")
+
+
+def test_every_function_of_a_tensor_is_asked() -> None:
+    assert len(first_arguments()) >= 100
