@@ -420,9 +420,9 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
     """
     if function is None:
         return functools.partial(op, same_dtype=same_dtype)
-    parameters = list(inspect.signature(function).parameters.values())
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())
     names = [p.name for p in parameters]
-    defaults = [p.default for p in parameters]
     kinds = [{"Array": 1, "Arrays": 2}.get(str(p.annotation), 0) for p in parameters]
     name = function.__name__.strip("_")
     positions = [i for i, kind in enumerate(kinds) if kind]
@@ -431,7 +431,7 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
-            args = _bind(name, names, defaults, args, kwargs)
+            args = _bind(name, signature, args, kwargs)
         raw: list[Any] = []  # the arguments as compute takes them: arrays instead of tensors
         values: list[Tensor] = []
         dtype, check, converted = None, False, False
@@ -464,7 +464,7 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
         except ValueError as error:
             raise _shape_error(name, raw, error) from None
         except (AttributeError, TypeError) as error:
-            raise _type_error(name, zip(names, kinds, defaults, raw), error) from None
+            raise _type_error(name, zip(parameters, kinds, raw), error) from None
         except MemoryError as error:
             raise cuda.explained(error, name) from None
         finally:
@@ -553,20 +553,14 @@ def _cast_back(grad_fn: Any, dtype: Any) -> Any:
     return lambda g: grad_fn(g).astype(dtype, copy=False)
 
 
-def _bind(name: str, names: list[str], defaults: list[Any], args: tuple[Any, ...], kwargs: Any) -> tuple[Any, ...]:
+def _bind(name: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: Any) -> tuple[Any, ...]:
     """Positional form of a call with keywords."""
-    bound = dict(zip(names, args))
-    for key, value in kwargs.items():
-        if key not in names or key in bound:
-            problem = "got twice" if key in bound else f"is unknown; it takes {', '.join(names)}"
-            raise TypeError(f"{name}: argument {key!r} {problem}.")
-        bound[key] = value
-    last = builtins.max(names.index(key) for key in bound)
-    full = [bound.get(key, default) for key, default in zip(names[: last + 1], defaults)]
-    for key, value in zip(names, full):
-        if value is inspect.Parameter.empty:
-            raise TypeError(f"{name}: argument {key!r} is missing.")
-    return tuple(full)
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}; it takes {', '.join(signature.parameters)}.") from None
+    bound.apply_defaults()
+    return bound.args
 
 
 _PLAIN = (float, int, bool, type(None))  # numbers as they come: NumPy lets them take the dtype of the array
@@ -626,10 +620,10 @@ def _shape_error(name: str, raw: list[Any], error: ValueError) -> ValueError:
 
 def _type_error(name: str, arguments: Any, error: Exception) -> Exception:
     """Python's complaint about an argument that is no array, in the words of the op."""
-    for argument, kind, default, value in arguments:
-        optional = value is None and default is None
+    for argument, kind, value in arguments:
+        what, optional = argument.name, value is None and argument.default is None
         if kind == 1 and not hasattr(value, "dtype") and not optional and not str(error).startswith(f"{name}:"):
-            return TypeError(f"{name}: {argument} must be a Tensor, got {value!r:.40}. Use nn.tensor({argument}).")
+            return TypeError(f"{name}: {what} must be a Tensor, got {value!r:.40}. Use nn.tensor({what}).")
     return error
 
 
@@ -1731,9 +1725,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     >>> nn.stack([nn.tensor([1.0, 2.0]), nn.tensor([3.0, 4.0])]).shape
     (2, 2)
     """
-    if not hasattr(tensors, "__iter__"):
-        raise TypeError(f"stack: needs a list of Tensors, got {tensors!r:.40}. Use stack([…]).")
-    if not len(tensors):
+    if not hasattr(tensors, "__len__") or not len(tensors):
         raise ValueError(f"stack: tensors must hold at least one Tensor, got {tensors}. Check the list.")
     for i, t in enumerate(tensors):
         _check_tensor("stack", f"tensors[{i}]", t)
@@ -1935,8 +1927,7 @@ def where(condition: Any, input: Array, other: Array):
     """
     x, y, xp = input, other, get_array_module(condition, input, other)
     _check_mask("where", condition, "condition")
-    chosen = xp.where(condition, x, y)
-    return chosen, lambda g: unbroadcast(g * condition, x), lambda g: unbroadcast(g * ~condition, y)
+    return xp.where(condition, x, y), lambda g: unbroadcast(g * condition, x), lambda g: unbroadcast(g * ~condition, y)
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:

@@ -140,9 +140,7 @@ class _Errstate:
         token.__enter__()
         return token
 
-    @staticmethod
-    def reset(token: Any) -> None:
-        token.__exit__()
+    reset = staticmethod(np.errstate.__exit__)
 
 
 _settings, _quiet = _quiet_settings()

@@ -577,7 +577,7 @@ def cross_entropy(
         raise ValueError(f"cross_entropy: label_smoothing must lie in 0…1, got {label_smoothing}. Use 0.1.")
     _check_weight("cross_entropy", input, weight)
     if target.dtype.kind == "f":
-        return _cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
+        return _cross_entropy_shares(input, target, weight, reduction, label_smoothing)
     if label_smoothing:
         return _cross_entropy_smooth(input, target, weight, ignore_index, reduction, label_smoothing)
     if reduction == "mean" and weight is None and input.ndim == 2:
@@ -623,18 +623,16 @@ def _check_weight(name: str, input: Tensor, weight: Any) -> None:
 def _check_target(name: str, z: Any, y: Any, ignore_index: int | None, look: bool = True) -> None:
     expected = z.shape[:1] + z.shape[2:] if z.ndim > 1 else ()
     if not z.ndim or y.shape != expected:
+        fix = "target.argmax(1) of one-hot rows" if y.shape == z.shape else "target.reshape(-1)"
         raise ValueError(
             f"{name}: input {z.shape} expects target of shape {expected} (a class index per example), got {y.shape}. "
-            "Use "
-            + ("target.argmax(1) of one-hot rows." if y.shape == z.shape else "target.reshape(-1).")
+            f"Use {fix}."
         )
     if look:
         _check_classes(name, y, z.shape[1] if z.ndim > 1 else z.shape[0], ignore_index)
 
 
-def _cross_entropy_probabilities(
-    input: Tensor, target: Tensor, weight: Any, reduction: str, smoothing: float
-) -> Tensor:
+def _cross_entropy_shares(input: Tensor, target: Tensor, weight: Any, reduction: str, smoothing: float) -> Tensor:
     if input.shape != target.shape:
         raise ValueError(
             f"cross_entropy: a floating-point target holds probabilities in the shape of the input {input.shape}, got "

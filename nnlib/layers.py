@@ -152,9 +152,8 @@ def _layer(name: str, function: Any, example: str = "()(nn.zeros(2, 2)) (2, 2)",
             try:
                 given = signature.bind(*args, **kwargs)
             except TypeError as error:
-                came = [*args, *kwargs] or "none"
                 fix = ", ".join(f"{k}={2 if v is _NEEDED else v!r}" for k, v in defaults.items())
-                raise TypeError(f"{name}: settings {came} do not fit: {error}. Use nn.{name}({fix}).") from None
+                raise TypeError(f"{name}: got settings {[*args, *kwargs]}: {error}. Use nn.{name}({fix}).") from None
             given.apply_defaults()
             self.settings = dict(given.arguments)
             if self.settings.get("stride", 0) is None:  # a pooling's windows lie side by side unless told otherwise

@@ -7,7 +7,6 @@ which that quoted fix stands and which runs. Messages are wrapped by nothing: wh
 from __future__ import annotations
 
 import inspect
-
 import re
 import warnings
 from dataclasses import dataclass
@@ -524,7 +523,7 @@ def first_arguments() -> list[tuple[str, Any, int]]:
     return sorted(found.values(), key=lambda row: row[0])
 
 
-@pytest.mark.parametrize("name, function, needed", first_arguments(), ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize(("name", "function", "needed"), first_arguments(), ids=lambda value: str(value)[:20])
 def test_what_is_no_tensor_is_refused_by_name(name: str, function: Any, needed: int) -> None:
     for wrong in (None, "a", {"a": 1}):
         with pytest.raises((TypeError, ValueError)) as caught:
