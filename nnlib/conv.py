@@ -225,7 +225,7 @@ def conv1d_matrix(weight: Tensor, length: int, stride: Any = 1, padding: Any = 0
     """
     if getattr(weight, "ndim", 0) != 1:
         raise ValueError(
-            f"conv1d_matrix: weight must be one kernel (k,), got {getattr(weight, 'shape', weight)}. Use weight[0, 0]."
+            f"conv1d_matrix: weight must be one kernel (k,), got shape {np.shape(weight)}. Use weight[0, 0] of Conv1d."
         )
     if isinstance(length, bool) or not isinstance(length, int) or length < 1:
         raise ValueError(f"conv1d_matrix: length must be an integer >= 1, got {length!r}. Use len(z).")
