@@ -138,6 +138,14 @@ def kl_from_data(counts, rate):
     return np.mean([rate - x * math.log(rate) + math.lgamma(x + 1) for x in counts]) - (q * np.log(q)).sum()
 
 
+# %% X55 mutant zero-log
+def kl_from_data(counts, rate):
+    q = np.bincount(counts) / len(counts)
+    k = np.arange(len(q))
+    log_factorial = np.array([math.lgamma(v + 1) for v in k])
+    return (q * (np.log(q) + rate - k * math.log(rate) + log_factorial)).sum()
+
+
 # %% X55 mutant no-factorial
 def mean_nll(counts, rate):
     return (rate - counts * np.log(rate)).mean()

@@ -361,6 +361,14 @@ def rnn_forward(W, U, b, x):
     return np.stack([np.tanh(W @ h + U @ row + b) for row in x])
 
 
+# %% X80 mutant with-start
+def rnn_forward(W, U, b, x):
+    states = [np.zeros(len(b))]
+    for row in x:
+        states.append(np.tanh(W @ states[-1] + U @ row + b))
+    return np.array(states)
+
+
 # %% X80 mutant no-slope
 def rnn_backward(W, U, b, x, g):
     states = [np.zeros(len(b))]
@@ -390,7 +398,7 @@ def draw(ws, u, x):
         plt.semilogy([w ** (len(x) - t) for t in range(len(x) + 1)])
 
 
-# %% X80 mutant ~not-transposed
+# %% X80 mutant not-transposed
 def rnn_backward(W, U, b, x, g):
     states = [np.zeros(len(b))]
     for row in x:

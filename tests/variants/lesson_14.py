@@ -116,6 +116,15 @@ def reads(i, k, n):
     return [i + j - k // 2 for j in range(k)]
 
 
+# %% X70 mutant below
+def offsets(k):
+    return [j - k // 2 for j in range(k)]
+
+
+def reads(i, k, n):
+    return [i + o for o in offsets(k) if i + o < n]
+
+
 # %% X70 mutant last
 def offsets(k):
     return [j - k // 2 for j in range(k)]
@@ -167,6 +176,15 @@ def left_over(n, k, s, p, d):
     return (n + 2 * p - k) % s
 
 
+# %% X71 mutant no-minus-one
+def out_length(n, k, s, p, d):
+    return (n + 2 * p - d * (k - 1)) // s + 1
+
+
+def left_over(n, k, s, p, d):
+    return (n + 2 * p - d * (k - 1)) % s
+
+
 # %% X71 mutant one-pad
 def out_length(n, k, s, p, d):
     return (n + p - d * (k - 1) - 1) // s + 1
@@ -210,7 +228,7 @@ def same_padding(k, d):
     return d * (k // 2)
 
 
-bench = dict(n=9, k=3, stride=4, dilation=2)
+bench = dict(stride=4, dilation=2)  # n and k are those of the task
 
 # %% X72 alternative kron
 def spread(w, d):
@@ -288,6 +306,23 @@ def same_padding(k, d):
 
 
 bench = {"n": 9, "k": 3, "stride": 3, "padding": 1}
+
+# %% X72 mutant ~triple
+def spread(w, d):
+    out = np.zeros(d * (len(w) - 1) + 1)
+    out[::d] = w
+    return out
+
+
+def extent(k, d):
+    return d * (k - 1) + 1
+
+
+def same_padding(k, d):
+    return d * (k - 1) // 2
+
+
+bench = 2, 0, 2  # which is which?
 
 # %% X72 mutant ~middle
 def spread(w, d):

@@ -216,6 +216,14 @@ def moves_along(f, x, by):
 
 holds = {name: [by for by in (1, 2, 3, 4) if moves_along(f, x, by)] for name, f in layers.items()}
 
+# %% X74 mutant three-rows
+def moves_along(f, x, by):
+    after, before = f(np.roll(x, by, 2)), f(x)
+    return any(np.allclose(after, np.roll(before, m, 2)) for m in (0, 1, 2))
+
+
+holds = {name: [by for by in (1, 2, 3, 4) if moves_along(f, x, by)] for name, f in layers.items()}
+
 # %% X74 mutant stands-still
 def moves_along(f, x, by):
     return np.allclose(f(np.roll(x, by, 2)), f(x))

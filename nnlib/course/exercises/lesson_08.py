@@ -133,6 +133,8 @@ X55 = Exercise(
                 {"kl_from_data": mean_nll}),
         Mistake("entropy-added", "The entropy of the data was added. The extra bits are what is left when it is taken off.",
                 {"kl_from_data": lambda counts, rate: 2 * mean_nll(counts, rate) - kl_from_data(counts, rate)}),
+        Mistake("zero-log", "Where a count does not occur, its frequency is 0, and NumPy makes 0 · log 0 nan. Sum over the values that occur.",
+                {"kl_from_data": lambda counts, rate: kl_from_data(counts, rate) if np.bincount(counts).all() else math.nan}),
         Mistake("no-factorial", "The term log x! is missing. It does not move the best rate, but the value is off, and so is a divergence made from it.",
                 {"mean_nll": lambda counts, rate: float(rate - counts.mean() * math.log(rate)),
                  "kl_from_data": lambda counts, rate: float((shares_of(counts)[1] * np.log(shares_of(counts)[1])).sum() + rate - counts.mean() * math.log(rate))}),

@@ -189,14 +189,14 @@ def rnn_backward(W, U, b, x, g):
     return W.grad
 
 
-def shares_of_w(W, U, b, x, g):
+def shares_of_w(W, U, b, x, g, untransposed=False):
     """The share of each time step in the gradient by W, first step first: (T, n, n)."""
     states = [np.zeros(len(b)), *rnn_forward(W, U, b, x)]
     shares, dh = np.zeros((len(x), *W.shape)), g
     for t in reversed(range(1, len(states))):
         dz = dh * (1 - states[t] ** 2)
         shares[t - 1] = np.outer(dz, states[t - 1])
-        dh = W.T @ dz
+        dh = (W if untransposed else W.T) @ dz
     return shares
 
 
@@ -269,7 +269,11 @@ X80 = Exercise(
                 {"rnn_backward": lambda *a: shares_of_w(*a).mean(0)}),
         Mistake("not-fed-back", "The old state never comes back in: hₜ depends on xₜ alone here.",
                 {"rnn_forward": not_fed_back, "rnn_backward": lambda W, U, b, x, g: np.zeros_like(W)}),
+        Mistake("with-start", "h₀ stands in front. The states asked for begin with h₁, one for each row of x.",
+                {"rnn_forward": lambda W, U, b, x: np.vstack([np.zeros(len(b)), rnn_forward(W, U, b, x)])}),
         Mistake("no-slope", "The slope of tanh is missing on the way back.", {"rnn_backward": no_slope}),
+        Mistake("not-transposed", "Going back a step needs Wᵀ: column i of W says who used number i of the old state. W is right for one unit only.",
+                {"rnn_backward": lambda W, U, b, x, g: shares_of_w(W, U, b, x, g, untransposed=True).sum(0)}),
         Mistake("time-turned", "Time runs the wrong way in the picture: at t = T the value is 1, since h_T moves as h_T does."),
         Mistake("no-slope-drawn", "This is |w|^(T − t). Each step back also multiplies by the slope of tanh, 1 − h²."),
     ],

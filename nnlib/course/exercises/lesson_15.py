@@ -132,9 +132,15 @@ def shifting(my, x, w, M, by):
         "global max": lambda a: a.max((2, 3), keepdims=True),
         "dense": lambda a: M @ a + M[:, :1],
     }
+
+    def claims():  # shift by shift, so that a wrong list is told by its first wrong shift
+        if not isinstance(my.holds, dict):
+            raise TypeError(f"holds should be a dict from each layer's name to a list of shifts, not {my.holds!r}")
+        return {name: {f"shift {s}": s in shifts for s in {1, 2, 3, 4}.union(shifts)} for name, shifts in my.holds.items()}
+
     return {
         "moves_along": lambda: {name: my.moves_along(f, x.copy(), by) for name, f in layers.items()},
-        "holds": lambda: my.holds,
+        "holds": claims,
     }
 
 
@@ -165,6 +171,8 @@ X74 = Exercise(
                 {"holds": holds(1, 1, 1, 1, 1, 1, 1)}),
         Mistake("same-rows", "With a stride of 2 an image that moves by 2 rows moves its map by 1. Try every whole number of rows.",
                 {"moves_along": lambda f, x, by: moves_along(f, x, by, [by])}),
+        Mistake("three-rows", "You try m = 0, 1 and 2 only. A shift of 3 or 4 may move the map by as many rows.",
+                {"moves_along": lambda f, x, by: moves_along(f, x, by, [0, 1, 2])}),
         Mistake("stands-still", "You compare with a map left in place. That is invariance; here the map may move.",
                 {"moves_along": lambda f, x, by: moves_along(f, x, by, [0])}, cell="14#shift-text"),
         Mistake("odd-stride", "A stride of 2 keeps every second row. After an odd shift it keeps the other rows, with other numbers.",
