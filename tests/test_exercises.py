@@ -26,6 +26,7 @@ COUNT = 98  # exercises there are; to be raised, never lowered
 
 def test_none_is_missing() -> None:
     assert len(RECORDS) >= COUNT
+    assert f"{len(RECORDS)} exercises" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert answers().keys() == RECORDS.keys(), "each record has a solution, each solution a record"
 
 

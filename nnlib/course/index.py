@@ -1,10 +1,10 @@
-"""Make ``notebooks/index.ipynb``: find any concept, formula, slip or experiment.
+"""Make ``notebooks/index.ipynb``: find any concept, formula, slip, experiment or exercise.
 
     python -m nnlib.course.index            write it
     python -m nnlib.course.index --check    exit with status 1 if it is not up to date
 
-Everything in it comes from the lessons' own metadata, from the course map and from the table of
-symbols (nnlib/course/symbols.py); nobody edits it.
+Everything in it comes from the lessons' own metadata, from the course map, the exercises' records and the
+table of symbols (nnlib/course/symbols.py); nobody edits it.
 Links carry the cell (``04-hidden-layer.ipynb#cell-id=by-hand``), which JupyterLab scrolls to.
 """
 
@@ -17,6 +17,7 @@ import io
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any
 
 from .. import widgets
 from . import CourseError, checkout
+from .exercises import exercises
 from .lessons import Lesson, joined, load_all, read_notebook
 from .store import dumps, lines, normalise, write_atomic
 from .symbols import SOURCES, SYMBOLS
@@ -46,6 +48,7 @@ def build(
         "formulas": _formulas(lessons),
         "figures": _figures(lessons),
         "experiments": (),
+        "exercises": _exercises(lessons),
         "symbols": _symbols(lessons),
     }
     cells = [
@@ -72,9 +75,9 @@ def _name(text: str) -> str:
 def _title() -> Iterator[str]:
     yield "# Find anything"
     yield ""
-    yield "Lessons, concepts, slips of the notes, formulas, figures, experiments, symbols, linked."
+    yield "Lessons, concepts, slips of the notes, formulas, figures, experiments, exercises, symbols, linked."
     yield ""
-    parts = ["lessons", "concepts", "slips", "formulas", "figures", "experiments", "symbols"]
+    parts = ["lessons", "concepts", "slips", "formulas", "figures", "experiments", "exercises", "symbols"]
     yield " · ".join(f"[{part.capitalize()}](#cell-id={part})" for part in parts)
 
 
@@ -218,6 +221,21 @@ def _experiments(lessons: Sequence[Lesson], before: dict[str, Any] | None) -> di
     return cell
 
 
+def _exercises(lessons: Sequence[Lesson]) -> Iterator[str]:
+    yield "## Exercises"
+    yield ""
+    yield "Each has an instant check, which says what came and which known mistake it looks like, and hints."
+    yield ""
+    yield "| | exercise | points | read again |"
+    yield "|---|---|---|---|"
+    there = {lesson.number: lesson for lesson in lessons}
+    for exercise in exercises().values():
+        if lesson := there.get(exercise.lesson):
+            place = f"../exercises/{lesson.path.stem}/{lesson.path.name}#cell-id={exercise.id.lower()}-task"
+            name, again = f"[{_cellsafe(exercise.title)}]({place})", _link(lesson, lesson.number, exercise.cell)
+            yield f"| {exercise.id} | {name} | {exercise.points} | {again} |"
+
+
 def _symbols(lessons: Sequence[Lesson]) -> Iterator[str]:
     yield "## Symbols"
     yield ""
@@ -241,12 +259,14 @@ def _symbols(lessons: Sequence[Lesson]) -> Iterator[str]:
 def readme(text: str, lessons: Sequence[Lesson]) -> str:
     """The README with the table of lessons between its two marks."""
     begin, end = "<!-- lessons -->", "<!-- /lessons -->"
-    rows = ["| | lesson | minutes | needs | experiments |", "|---|---|---|---|---|"]
+    rows = ["| | lesson | minutes | needs | experiments | exercises |", "|---|---|---|---|---|---|"]
+    counts = Counter(exercise.lesson for exercise in exercises().values())
     for lesson in lessons:
+        done = f"[{counts[lesson.number]}](exercises/{lesson.path.stem}/{lesson.path.name})"
         needs = ", ".join(lesson.needs) or "nothing"
         played = ", ".join(dict.fromkeys(t for cell in lesson.cells for t in PLAY.findall(cell.text)))
         link = f"[{lesson.title}](notebooks/{lesson.path.name})"
-        rows.append(f"| {lesson.number} | {link} | {lesson.reading:g} | {needs} | {played} |")
+        rows.append(f"| {lesson.number} | {link} | {lesson.reading:g} | {needs} | {played} | {done} |")
     before, _, rest = text.partition(begin)
     return "\n".join([before + begin, *rows, end]) + rest.partition(end)[2]
 
