@@ -136,7 +136,9 @@ def draw(numbers: Regions) -> Scene:
 def say(numbers: Regions) -> str:
     """How many regions, which patterns, how many facets."""
     n = numbers
-    there = f"Three units cut the square into {len(n.sheets)} regions, {', '.join(n.patterns)}"
+    angles = np.degrees(np.arctan2(n.weight[:, 1], n.weight[:, 0]))
+    lines = ", ".join(f"{number(0.0 - b, 3)} along {round(float(a))}°" for a, b in zip(angles, n.bias))
+    there = f"Three units, on from {lines}, cut the square into {len(n.sheets)} regions, {', '.join(n.patterns)}"
     gone = f"; never {', '.join(n.missing)}" if n.missing else ""
     if n.identity:
         slope = ", ".join(number(v + 0.0, 3) for v in n.slopes[0])
