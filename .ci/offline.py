@@ -48,6 +48,13 @@ def check() -> None:
         else:
             raise SystemExit("start.py ended without an address")
         server = address[0].split("/lab/")[0]
+        port = int(server.rpartition(":")[2])
+        while True:  # the address is printed a moment before the server listens; the alarm ends this
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.1)
         for page in (f"lab/tree/{address[1]}", f"api/contents/{address[1]}"):
             with urllib.request.urlopen(f"{server}/{page}?{address[2]}", timeout=30) as answer:
                 print(answer.status, page, len(answer.read()), "bytes")
