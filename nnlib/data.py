@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -331,6 +330,8 @@ def cifar10(train: bool = True) -> TensorDataset:
 
     Reads the binary form, so no pickle is opened.  PyTorch: ``torchvision.datasets.CIFAR10``.
     """
+    import tarfile  # seldom wanted
+
     ((name, checksum),) = _CIFAR10_SHA256.items()
     path = fetch(name, checksum, _MIRRORS["cifar-10"], cache_folder() / "cifar-10")
     wanted = [f"data_batch_{i}.bin" for i in range(1, 6)] if train else ["test_batch.bin"]

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +37,8 @@ def fetch(name: str, sha256: str, mirrors: Sequence[str], folder: Path | None = 
     A part that is already there is continued where the server allows it. ``timeout`` (seconds) bounds a silence,
     not the download. Raises ConnectionError naming what each mirror did and where to put the file by hand.
     """
+    import urllib.error  # a third of the time that importing nnlib takes: only when something is fetched
+
     folder = (folder or cache_folder()).expanduser()
     target, part = folder / name, folder / f"{name}.part"
     if target.is_file() and _sha256(target) == sha256:
@@ -75,6 +75,8 @@ def fetch(name: str, sha256: str, mirrors: Sequence[str], folder: Path | None = 
 
 def _download(url: str, part: Path, timeout: float) -> None:
     """Append what is missing of ``url`` to ``part``; EOFError if the server stops early."""
+    import urllib.request
+
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     with urllib.request.urlopen(request, timeout=timeout) as answer:
