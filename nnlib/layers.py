@@ -230,9 +230,7 @@ class _Conv(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, …) -> (N, out_channels, …)."""
-        return self._convolve(
-            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        return self._convolve(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         parts = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"]
