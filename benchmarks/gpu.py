@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from .workloads import Step, Workload, _random, _training
+from .workloads import Step, Workload, _random, _training, load, measure
 
 WORKLOADS: dict[str, Workload] = {}
 BUDGET = 570  # seconds for the whole call
@@ -177,9 +177,6 @@ def ceilings(t: Any, n: int = 8192, copied: int = 2**28) -> dict[str, float]:
 
 def main(name: str, library: str, seconds: float) -> dict[str, float]:
     """The figures of one run in this process: seconds per step, and what was counted."""
-    from .worker import measure
-    from .workloads import load
-
     t = load(library, "cuda")
     if name == "ceilings":
         return ceilings(t)

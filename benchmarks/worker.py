@@ -6,34 +6,8 @@ Two BLAS runtimes in one process fight over the cores, so the libraries never me
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import time
-
-
-def measure(step, seconds: float, wait=None) -> dict[str, float]:  # type: ignore[no-untyped-def]
-    """Median seconds per step, with quartiles; quick steps are timed in bundles of about a millisecond.
-
-    ``wait`` (for a GPU, which works on while Python goes ahead) ends every bundle, of about 20 ms then.
-    """
-    least, wait = (1e-3, lambda: None) if wait is None else (2e-2, wait)
-    for _ in range(3):
-        step()
-    wait()
-    started = time.perf_counter()
-    step()
-    wait()
-    bundle = max(1, round(least / (time.perf_counter() - started)))
-    times: list[float] = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times) < 5:
-        started = time.perf_counter()
-        for _ in range(bundle):
-            step()
-        wait()
-        times.append((time.perf_counter() - started) / bundle)
-    low, median, high = statistics.quantiles(times, n=4)
-    return {"low": low, "median": median, "high": high}
 
 
 def main(name: str, library: str, seconds: float, device: str = "cpu") -> dict[str, float]:
@@ -57,7 +31,7 @@ def main(name: str, library: str, seconds: float, device: str = "cpu") -> dict[s
             step()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         return {"low": peak, "median": peak, "high": peak}
-    return measure(workloads.WORKLOADS[name].build[library](t), seconds)
+    return workloads.measure(workloads.WORKLOADS[name].build[library](t), seconds)
 
 
 if __name__ == "__main__":

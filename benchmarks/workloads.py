@@ -1,10 +1,12 @@
-"""What is timed. A workload gets the library's names and returns the step; leaves made inside the step count.
+"""What is timed, and how. A workload gets the library's names and returns the step; leaves made inside the step count.
 
 nnlib and PyTorch run the same lines: ``lib`` is ``nnlib`` or ``torch``, ``nn`` its layers, ``F`` its functions.
 """
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable
 from importlib import import_module
 from types import SimpleNamespace
@@ -78,6 +80,31 @@ def _training(t: Any, model: Any, x: Any, y: Any, loss: Any, lr: float = 0.01) -
         optimizer.step()
 
     return step
+
+
+def measure(step, seconds: float, wait=None) -> dict[str, float]:  # type: ignore[no-untyped-def]
+    """Median seconds per step, with quartiles; quick steps are timed in bundles of about a millisecond.
+
+    ``wait`` (for a GPU, which works on while Python goes ahead) ends every bundle, of about 20 ms then.
+    """
+    least, wait = (1e-3, lambda: None) if wait is None else (2e-2, wait)
+    for _ in range(3):
+        step()
+    wait()
+    started = time.perf_counter()
+    step()
+    wait()
+    bundle = max(1, round(least / (time.perf_counter() - started)))
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times) < 5:
+        started = time.perf_counter()
+        for _ in range(bundle):
+            step()
+        wait()
+        times.append((time.perf_counter() - started) / bundle)
+    low, median, high = statistics.quantiles(times, n=4)
+    return {"low": low, "median": median, "high": high}
 
 
 # ---------------------------------------------------------------------------------------------- small graphs

@@ -21,7 +21,7 @@ import pytest
 
 import nnlib as nn
 import nnlib.functional as F
-from benchmarks import gpu, worker
+from benchmarks import gpu, workloads
 from benchmarks.__main__ import main as benchmarks
 from benchmarks.workloads import load
 from tests import stand_in
@@ -699,7 +699,7 @@ def test_the_multiply_adds_are_those_of_the_library() -> None:
 
 def test_a_step_on_a_device_is_waited_for() -> None:
     waits, steps = [], []
-    found = worker.measure(lambda: steps.append(1), 0.05, lambda: waits.append(len(steps)))
+    found = workloads.measure(lambda: steps.append(1), 0.05, lambda: waits.append(len(steps)))
     assert len(waits) >= 7 and waits[-1] == len(steps) and 0 < found["low"] <= found["median"] <= found["high"]
     top = gpu.ceilings(load("nnlib", "cuda"), n=16, copied=64)
     assert top["flops"] > 0 and top["bandwidth"] > 0
