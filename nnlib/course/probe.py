@@ -30,9 +30,11 @@ from typing import Any
 
 import numpy as np
 
+import nnlib as nn
+
 __all__ = [
-    "My", "Todo", "artists", "calls", "draw", "dumps", "loads", "picture", "plain", "run", "source_of", "together",
-    "values",
+    "My", "Todo", "artists", "block", "calls", "draw", "dumps", "loads", "picture", "plain", "run", "source_of",
+    "together", "values",
 ]  # fmt: skip
 
 LIMIT = 2_000_000  # numbers in one answer: far above any exercise, far below what fills a memory
@@ -91,6 +93,36 @@ def calls(*names: str) -> Callable[..., Any]:
         return result
 
     return _named("calls", names, lambda my, *case: {name: lambda name=name: call(my, name, case) for name in names})
+
+
+def block(make: Callable[[], Any], x: np.ndarray, seed: int) -> dict[str, Any]:
+    """The parts of a block of layers: its parameters' names and shapes, its output either way, the slope by its input.
+
+    Every state gets numbers that depend on its name, so that two blocks with the same names agree.
+    """
+
+    def made(train: bool) -> Any:
+        module = make().double()
+        state = module.state_dict()
+        for name, value in state.items():
+            rng = np.random.default_rng([seed, *name.encode()])
+            if np.asarray(value).dtype.kind == "f":
+                state[name] = rng.uniform(0.5, 2, value.shape) if "var" in name else rng.normal(size=value.shape)
+        module.load_state_dict(state)
+        return module.train(train)
+
+    def gradient() -> Any:
+        leaf = nn.tensor(x, requires_grad=True)
+        out = made(True)(leaf)
+        out.backward(gradient=np.cos(np.arange(out.numel())).reshape(out.shape))
+        return leaf.grad
+
+    return {
+        "parameters": lambda: {name: list(p.shape) for name, p in make().named_parameters()},
+        "training": lambda: made(True)(nn.tensor(x, requires_grad=True)),
+        "evaluation": lambda: made(False)(nn.tensor(x, requires_grad=True)),
+        "gradient": gradient,
+    }
 
 
 def picture(name: str) -> Callable[..., Any]:

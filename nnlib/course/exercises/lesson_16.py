@@ -11,7 +11,7 @@ import nnlib as nn
 import nnlib.functional as F
 
 from .. import tape
-from ..probe import My, plain
+from ..probe import My, block, plain
 from ..verdict import difference
 from . import Exercise, Mistake
 
@@ -193,31 +193,7 @@ X78 = Exercise(
 
 
 def basic_block(my, C, seed):
-    def made(train):
-        block = my.BasicBlock(C).double()
-        state = block.state_dict()
-        for name, value in state.items():  # numbers that depend on the name, so that two blocks agree
-            rng = np.random.default_rng([seed, *name.encode()])
-            if np.asarray(value).dtype.kind == "f":
-                state[name] = rng.uniform(0.5, 2, value.shape) if "var" in name else rng.normal(size=value.shape)
-        block.load_state_dict(state)
-        return block.train(train)
-
-    def output(train):
-        x = nn.tensor(np.random.default_rng(seed).normal(size=(3, C, 5, 4)), dtype=nn.float64, requires_grad=True)
-        return x, made(train)(x)
-
-    def gradient():
-        x, out = output(True)
-        out.backward(gradient=np.cos(np.arange(out.numel())).reshape(out.shape))
-        return x.grad
-
-    return {
-        "parameters": lambda: {name: list(p.shape) for name, p in my.BasicBlock(C).named_parameters()},
-        "training": lambda: output(True)[1],
-        "evaluation": lambda: output(False)[1],
-        "gradient": gradient,
-    }
+    return block(lambda: my.BasicBlock(C), np.random.default_rng(seed).normal(size=(3, C, 5, 4)), seed)
 
 
 class Basic(nn.models.BasicBlock):
@@ -259,32 +235,8 @@ X88 = Exercise(
 
 
 def bottleneck(my, C, seed):
-    def made(train):
-        block = my.Bottleneck(C).double()
-        state = block.state_dict()
-        for name, value in state.items():
-            rng = np.random.default_rng([seed, *name.encode()])
-            if np.asarray(value).dtype.kind == "f":
-                state[name] = rng.uniform(0.5, 2, value.shape) if "var" in name else rng.normal(size=value.shape)
-        block.load_state_dict(state)
-        return block.train(train)
-
-    def output(train):
-        x = nn.tensor(np.random.default_rng(seed).normal(size=(2, C, 4, 5)), dtype=nn.float64, requires_grad=True)
-        return x, made(train)(x)
-
-    def gradient():
-        x, out = output(True)
-        out.backward(gradient=np.cos(np.arange(out.numel())).reshape(out.shape))
-        return x.grad
-
-    return {
-        "parameters": lambda: {name: list(p.shape) for name, p in my.Bottleneck(C).named_parameters()},
-        "training": lambda: output(True)[1],
-        "evaluation": lambda: output(False)[1],
-        "gradient": gradient,
-        "weights": lambda: my.weights(C),
-    }
+    parts = block(lambda: my.Bottleneck(C), np.random.default_rng(seed).normal(size=(2, C, 4, 5)), seed)
+    return {**parts, "weights": lambda: my.weights(C)}
 
 
 class Neck(nn.models.Bottleneck):
@@ -342,33 +294,10 @@ X89 = Exercise(
 
 
 def down_block(my, C, K, stride, seed):
-    def made(train):
-        block = my.DownBlock(C, K, stride).double()
-        state = block.state_dict()
-        for name, value in state.items():
-            rng = np.random.default_rng([seed, *name.encode()])
-            if np.asarray(value).dtype.kind == "f":
-                state[name] = rng.uniform(0.5, 2, value.shape) if "var" in name else rng.normal(size=value.shape)
-        block.load_state_dict(state)
-        return block.train(train)
-
     x = np.random.default_rng(seed).normal(size=(2, C, 6, 7))
-
-    def output(train):
-        leaf = nn.tensor(x, dtype=nn.float64, requires_grad=True)
-        return leaf, made(train)(leaf)
-
-    def gradient():
-        leaf, out = output(True)
-        out.backward(gradient=np.cos(np.arange(out.numel())).reshape(out.shape))
-        return leaf.grad
-
     return {
         "option_a": lambda: my.option_a(x.copy(), K, stride),
-        "parameters": lambda: {name: list(p.shape) for name, p in my.DownBlock(C, K, stride).named_parameters()},
-        "training": lambda: output(True)[1],
-        "evaluation": lambda: output(False)[1],
-        "gradient": gradient,
+        **block(lambda: my.DownBlock(C, K, stride), x, seed),
         "projections": lambda: [my.projections(depth) for depth in (18, 34, 50, 101, 152)],
     }
 
