@@ -4,21 +4,9 @@
 :mod:`nnlib.core` (tensors and ops); every other file imports only those above it in the list below.
 """
 
-from . import (
-    autograd,
-    core,
-    cuda,
-    data,
-    distributions,
-    functional,
-    init,
-    inspection,
-    kernels,
-    models,
-    optim,
-    testing,
-    utils,
-)
+from typing import TYPE_CHECKING
+
+from . import autograd, core, cuda, data, functional, init, kernels, optim, utils
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .core import *  # noqa: F403
 from .core import bool_ as bool
@@ -30,3 +18,19 @@ from .serialization import load, save
 from .training import History, accuracy, evaluate, fit
 
 __version__ = "0.1.0"
+
+_WHEN_ASKED = ("distributions", "inspection", "models", "testing")  # together half the time of the import
+
+if TYPE_CHECKING:
+    from . import distributions, inspection, models, testing
+else:
+
+    def __getattr__(name):
+        if name not in _WHEN_ASKED:
+            raise AttributeError(f"module 'nnlib' has no attribute {name!r}")
+        from importlib import import_module
+
+        return import_module(f".{name}", __name__)
+
+    def __dir__():
+        return sorted({*globals(), *_WHEN_ASKED})

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import builtins
 import functools
-import inspect
 import math
 import operator
 import weakref
@@ -420,10 +419,8 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
     """
     if function is None:
         return functools.partial(op, same_dtype=same_dtype)
-    signature = inspect.signature(function)
-    parameters = list(signature.parameters.values())
-    names = [p.name for p in parameters]
-    kinds = [{"Array": 1, "Arrays": 2}.get(str(p.annotation), 0) for p in parameters]
+    names = _parameters(function)
+    kinds = [{"Array": 1, "Arrays": 2}.get(str(function.__annotations__.get(n)), 0) for n in names]
     name = function.__name__.strip("_")
     positions = [i for i, kind in enumerate(kinds) if kind]
     first = positions == list(range(len(positions)))  # do the differentiable arguments come first?
@@ -431,7 +428,7 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
-            args = _bind(name, signature, args, kwargs)
+            args = _bind(name, function, args, kwargs)
         raw: list[Any] = []  # the arguments as compute takes them: arrays instead of tensors
         values: list[Tensor] = []
         dtype, check, converted = None, False, False
@@ -464,7 +461,7 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
         except ValueError as error:
             raise _shape_error(name, raw, error) from None
         except (AttributeError, TypeError) as error:
-            raise _type_error(name, zip(parameters, kinds, raw), error) from None
+            raise _type_error(function, kinds, raw, error) from None
         except MemoryError as error:
             raise cuda.explained(error, name) from None
         finally:
@@ -553,8 +550,21 @@ def _cast_back(grad_fn: Any, dtype: Any) -> Any:
     return lambda g: grad_fn(g).astype(dtype, copy=False)
 
 
-def _bind(name: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: Any) -> tuple[Any, ...]:
+def _parameters(function: Any) -> tuple[str, ...]:
+    """The names of the parameters; ``inspect.signature`` would take a fifth of the import for all ops."""
+    return function.__code__.co_varnames[: function.__code__.co_argcount]
+
+
+@functools.cache
+def _signature(function: Any) -> Any:
+    import inspect
+
+    return inspect.signature(function)
+
+
+def _bind(name: str, function: Any, args: tuple[Any, ...], kwargs: Any) -> tuple[Any, ...]:
     """Positional form of a call with keywords."""
+    signature = _signature(function)
     try:
         bound = signature.bind(*args, **kwargs)
     except TypeError as error:
@@ -618,9 +628,10 @@ def _shape_error(name: str, raw: list[Any], error: ValueError) -> ValueError:
     )
 
 
-def _type_error(name: str, arguments: Any, error: Exception) -> Exception:
+def _type_error(function: Any, kinds: Any, raw: list[Any], error: Exception) -> Exception:
     """Python's complaint about an argument that is no array, in the words of the op."""
-    for argument, kind, value in arguments:
+    name = function.__name__.strip("_")
+    for argument, kind, value in zip(_signature(function).parameters.values(), kinds, raw):
         what, optional = argument.name, value is None and argument.default is None
         if kind == 1 and not hasattr(value, "dtype") and not optional and not str(error).startswith(f"{name}:"):
             return TypeError(f"{name}: {what} must be a Tensor, got {value!r:.40}. Use nn.tensor({what}).")
@@ -758,32 +769,40 @@ def _made(array: Any, device: str | None, requires_grad: bool = False) -> Tensor
     return Tensor(array if device is None else cuda.move(array, device), requires_grad)
 
 
-def _filled(name: str, doc: str) -> tuple[Any, Any]:
-    """``zeros``/``ones`` and their ``_like``."""
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of the given size filled with zeros.  PyTorch: ``torch.zeros``.
 
-    def create(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        return _made(getattr(np, name)(_size(name, size), dtype or _default_dtype), device, requires_grad)
-
-    def like(input: Tensor, dtype: Any = None) -> Tensor:
-        return Tensor(getattr(get_array_module(input._data), name + "_like")(input.data, dtype=dtype))
-
-    create.__name__ = create.__qualname__ = name
-    like.__name__ = like.__qualname__ = name + "_like"
-    create.__doc__ = f"""A tensor of the given size filled with {doc}.  PyTorch: ``torch.{name}``.
-
-    >>> nn.{name}(2, 3).shape
+    >>> nn.zeros(2, 3).shape
     (2, 3)
     """
-    like.__doc__ = f"""{doc.capitalize()} in the shape and dtype of ``input``.  PyTorch: ``torch.{name}_like``.
+    return _made(np.zeros(_size("zeros", size), dtype or _default_dtype), device, requires_grad)
 
-    >>> nn.{name}_like(nn.tensor([1, 2])).dtype
+
+def zeros_like(input: Tensor, dtype: Any = None) -> Tensor:
+    """Zeros in the shape and dtype of ``input``.  PyTorch: ``torch.zeros_like``.
+
+    >>> nn.zeros_like(nn.tensor([1, 2])).dtype
     dtype('int64')
     """
-    return create, like
+    return Tensor(get_array_module(input._data).zeros_like(input.data, dtype=dtype))
 
 
-zeros, zeros_like = _filled("zeros", "zeros")
-ones, ones_like = _filled("ones", "ones")
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of the given size filled with ones.  PyTorch: ``torch.ones``.
+
+    >>> nn.ones(2, 3).tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+    return _made(np.ones(_size("ones", size), dtype or _default_dtype), device, requires_grad)
+
+
+def ones_like(input: Tensor, dtype: Any = None) -> Tensor:
+    """Ones in the shape and dtype of ``input``.  PyTorch: ``torch.ones_like``.
+
+    >>> nn.ones_like(nn.tensor([5, 2])).tolist()
+    [1, 1]
+    """
+    return Tensor(get_array_module(input._data).ones_like(input.data, dtype=dtype))
 
 
 def full(
@@ -2081,22 +2100,31 @@ def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     return Tensor(input.data.any(dim, keepdims=keepdim))
 
 
-def _unary(name: str, doc: str, example: str) -> Any:
-    def test(input: Tensor) -> Tensor:
-        return Tensor(getattr(get_array_module(input._data), name)(input._data))
+def isnan(input: Tensor) -> Tensor:
+    """Which elements are NaN.  PyTorch: ``torch.isnan``.
 
-    test.__name__ = test.__qualname__ = name
-    test.__doc__ = f"""{doc}  PyTorch: ``torch.{name}``.
-
-    >>> {name}(nn.tensor([0.0, float("nan")])).tolist()
-    {example}
+    >>> nn.isnan(nn.tensor([0.0, float("nan")])).tolist()
+    [False, True]
     """
-    return test
+    return Tensor(get_array_module(input._data).isnan(input._data))
 
 
-isnan = _unary("isnan", "Which elements are NaN.", "[False, True]")
-isfinite = _unary("isfinite", "Which elements are neither NaN nor infinite.", "[True, False]")
-isinf = _unary("isinf", "Which elements are infinite.", "[False, False]")
+def isfinite(input: Tensor) -> Tensor:
+    """Which elements are neither NaN nor infinite.  PyTorch: ``torch.isfinite``.
+
+    >>> nn.isfinite(nn.tensor([0.0, float("nan")])).tolist()
+    [True, False]
+    """
+    return Tensor(get_array_module(input._data).isfinite(input._data))
+
+
+def isinf(input: Tensor) -> Tensor:
+    """Which elements are infinite.  PyTorch: ``torch.isinf``.
+
+    >>> nn.isinf(nn.tensor([0.0, float("-inf")])).tolist()
+    [False, True]
+    """
+    return Tensor(get_array_module(input._data).isinf(input._data))
 
 
 @op
@@ -2247,7 +2275,7 @@ _METHODS = (
 )  # fmt: skip
 def _of_tensor(function: Any) -> Any:
     """``function``, refusing a first argument that is neither a tensor nor an array; as a method it cannot meet one."""
-    argument = next(iter(inspect.signature(function).parameters))
+    argument = _parameters(function)[0]
 
     @functools.wraps(function)
     def call(input: Any, *args: Any, **kwargs: Any) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -266,6 +265,8 @@ def pinned_batches(make: Callable[[Any], Any], indices: Iterable[Any], ahead: bo
     if not ahead:
         yield from (pinned(make(i)) for i in indices)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1) as thread:
         coming: deque[Any] = deque()
         for i in indices:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +12,9 @@ from . import cuda
 from .core import Tensor, as_tensor, get_default_dtype, stack, tensor
 from .device import rng
 from .download import cache_folder, fetch
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "DataLoader", "Dataset", "Subset", "TensorDataset", "blobs", "breast_cancer", "cifar10", "diabetes",
@@ -293,6 +294,8 @@ _MIRRORS = {
 
 def _idx(path: Path) -> np.ndarray:
     """The array of an IDX file: two zero bytes, type 8 (uint8), number of axes, lengths (big-endian), elements."""
+    import gzip
+
     raw = gzip.decompress(path.read_bytes())
     zero, kind, ndim = int.from_bytes(raw[:2], "big"), raw[2], raw[3]
     if zero or kind != 8:

@@ -68,7 +68,7 @@ def special(name: str, function: Any, x: Any) -> Any:
     return out if x.ndim else x.dtype.type(out)
 
 
-_generator = np.random.default_rng()
+_generator: Any = None  # made when first asked for: importing numpy.random takes as long as importing nnlib
 
 
 def manual_seed(seed: int) -> None:
@@ -91,7 +91,9 @@ def manual_seed(seed: int) -> None:
 
 def rng(xp: Any = np) -> Any:
     """The generator behind every random number of nnlib (restarted by :func:`manual_seed`); a GPU has its own."""
+    global _generator
     if xp is np:
+        _generator = _generator or np.random.default_rng()
         return _generator
     if xp not in _generators:
         _generators[xp] = xp.random.default_rng(_seed)

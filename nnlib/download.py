@@ -6,12 +6,13 @@ file is never read. The cache is ``$NNLIB_DATA``, or the system's folder for cac
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["cache_folder", "fetch"]
 
@@ -22,6 +23,8 @@ def cache_folder() -> Path:
     >>> cache_folder().name
     'nnlib'
     """
+    from pathlib import Path
+
     if "NNLIB_DATA" in os.environ:
         return Path(os.environ["NNLIB_DATA"])
     if sys.platform == "win32":
@@ -37,7 +40,7 @@ def fetch(name: str, sha256: str, mirrors: Sequence[str], folder: Path | None = 
     A part that is already there is continued where the server allows it. ``timeout`` (seconds) bounds a silence,
     not the download. Raises ConnectionError naming what each mirror did and where to put the file by hand.
     """
-    import urllib.error  # a third of the time that importing nnlib takes: only when something is fetched
+    import urllib.error  # as long to import as nnlib itself: only when something is fetched
 
     folder = (folder or cache_folder()).expanduser()
     target, part = folder / name, folder / f"{name}.part"
@@ -46,7 +49,7 @@ def fetch(name: str, sha256: str, mirrors: Sequence[str], folder: Path | None = 
     folder.mkdir(parents=True, exist_ok=True)
     failures = []
     for mirror in mirrors:
-        url = mirror.rstrip("/") + "/" + Path(name).name
+        url = mirror.rstrip("/") + "/" + target.name
         for attempt in ("continue", "afresh"):
             try:
                 _download(url, part, timeout)
@@ -108,5 +111,7 @@ def _progress(name: str, total: int | None, have: int) -> tuple[Callable[[int], 
 
 
 def _sha256(path: Path) -> str:
+    import hashlib
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

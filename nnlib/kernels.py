@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,8 @@ def fit(*arrays: Any) -> bool:
 
 @functools.cache
 def _source() -> str:
-    return Path(__file__).with_suffix(".cu").read_text(encoding="utf-8")
+    with open(__file__.removesuffix(".py") + ".cu", encoding="utf-8") as file:
+        return file.read()
 
 
 @functools.cache

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from . import functional as F
+from .core import _parameters
 from .module import Module
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
 
 def _loss(name: str, function: Any, example: str, value: str, counterpart: str = "") -> type[Module]:
     """The module form of a loss function; unknown settings raise where the loss is made."""
-    known = list(inspect.signature(function).parameters)[2:]
+    known = _parameters(function)[2:]
 
     class Loss(Module):
         def __init__(self, **settings: Any) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
-import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +23,10 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     >>> nn.save(nn.Linear(2, 1).state_dict(), path); sorted(nn.load(path))
     ['bias', 'weight']
     """
+    import json
+    import tempfile
+    from pathlib import Path
+
     target = Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"save: the folder {target.parent} does not exist. Make it first: mkdir -p.")
@@ -60,6 +60,10 @@ def load(path: str | os.PathLike[str]) -> Any:
     Traceback (most recent call last):
     FileNotFoundError: load: there is no file missing.npz. Check the path, or save first.
     """
+    import json
+    from pathlib import Path
+    from zipfile import BadZipFile
+
     source = Path(path)
     if not source.is_file():
         raise FileNotFoundError(f"load: there is no file {path}. Check the path, or save first.")
@@ -70,7 +74,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     try:
         with source.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
         raise ValueError(f"load: {path} is no complete .npz file of arrays ({error}). Save it again.") from None
     plan = arrays.pop("__plan__", None)
     return arrays if plan is None else _build(json.loads(str(plan)), arrays)
