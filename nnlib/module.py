@@ -55,11 +55,11 @@ class Module:
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Any]
     _modules: dict[str, Module | None]
+    _hooks: dict[object, Callable[..., Any]]
+    _pre_hooks: dict[object, Callable[..., Any]]
 
     def __init__(self) -> None:
-        for name in ("_parameters", "_buffers", "_modules", "_hooks", "_pre_hooks"):
-            object.__setattr__(self, name, {})
-        object.__setattr__(self, "training", True)
+        self.__dict__.update(_parameters={}, _buffers={}, _modules={}, _hooks={}, _pre_hooks={}, training=True)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; called by ``module(...)``."""
@@ -68,12 +68,10 @@ class Module:
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if "_modules" not in self.__dict__:
-            raise _not_initialised(self)
-        for hook in self._pre_hooks.values():  # type: ignore[attr-defined]
+        for hook in self._pre_hooks.values():
             hook(self, args)
         output = self.forward(*args, **kwargs)
-        for hook in self._hooks.values():  # type: ignore[attr-defined]
+        for hook in self._hooks.values():
             replaced = hook(self, args, output)
             output = output if replaced is None else replaced
         return output
@@ -81,48 +79,46 @@ class Module:
     # -- attributes: parameters, buffers and modules live in their own dicts
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if "_modules" not in self.__dict__ and (isinstance(value, (Parameter, Module)) or _hides_modules(value)):
-            raise _not_initialised(self)
         if _hides_modules(value):
             raise TypeError(
                 f"{type(self).__name__}.{name} is a plain {type(value).__name__} holding {len(value)} Modules or "
                 "Parameters, which parameters() cannot see. Use nn.ModuleList([...])."
             )
-        store: Any = self.__dict__
-        for kind, wanted in (("_parameters", Parameter), ("_modules", Module)):
-            if isinstance(value, wanted) or (value is None and name in self.__dict__.get(kind, ())):
-                store = self.__dict__[kind]
-        if store is self.__dict__ and name in self.__dict__.get("_parameters", ()):
+        own = self.__dict__
+        old = _store_of(own, name)
+        new: Any = None  # None: a plain attribute
+        if isinstance(value, (Parameter, Module)):
+            new = self._parameters if isinstance(value, Parameter) else self._modules
+        elif value is None or old is own.get("_buffers"):
+            new = old
+        elif old is not None and old is self._parameters:
             raise TypeError(
                 f"{type(self).__name__}.{name} is a Parameter and cannot become a {type(value).__name__}. "
                 "Use nn.Parameter(...), or .data to change its values."
             )
-        if store is self.__dict__ and name in self.__dict__.get("_buffers", ()):
-            store = self._buffers
-            value = value.data if isinstance(value, Tensor) else value
-        for kind in ("_parameters", "_buffers", "_modules"):
-            self.__dict__.get(kind, {}).pop(name, None) if self.__dict__.get(kind) is not store else None
-        if store is self.__dict__:
+        if new is not old:
+            (own if old is None else old).pop(name, None)
+        if new is None:
             object.__setattr__(self, name, value)
         else:
-            self.__dict__.pop(name, None)
-            store[name] = value
+            new[name] = value.data if new is self._buffers and isinstance(value, Tensor) else value
 
     def __getattr__(self, name: str) -> Any:
-        for kind in ("_parameters", "_buffers", "_modules"):
-            found = self.__dict__.get(kind, {})
-            if name in found:
-                return found[name]
+        store = _store_of(self.__dict__, name)
+        if store is not None:
+            return store[name]
         if "_modules" not in self.__dict__:
-            raise _not_initialised(self)
+            raise AttributeError(
+                f"{type(self).__name__}: Module.__init__ has not run yet. Call super().__init__() first in __init__."
+            )
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
-        for kind in ("_parameters", "_buffers", "_modules"):
-            if name in self.__dict__.get(kind, ()):
-                del self.__dict__[kind][name]
-                return
-        object.__delattr__(self, name)
+        store = _store_of(self.__dict__, name)
+        if store is None:
+            object.__delattr__(self, name)
+        else:
+            del store[name]
 
     def __dir__(self) -> Iterable[str]:
         return [*super().__dir__(), *self._parameters, *self._buffers, *self._modules]
@@ -142,28 +138,25 @@ class Module:
 
     def register_forward_hook(self, hook: Callable[[Module, Any, Any], Any]) -> Callable[[], None]:
         """Call ``hook(module, inputs, output)`` after every forward; returns a function that removes the hook."""
-        return _add_hook(self._hooks, hook)  # type: ignore[attr-defined]
+        return _add_hook(self._hooks, hook)
 
     def register_forward_pre_hook(self, hook: Callable[[Module, Any], Any]) -> Callable[[], None]:
         """Call ``hook(module, inputs)`` before every forward; returns a function that removes the hook."""
-        return _add_hook(self._pre_hooks, hook)  # type: ignore[attr-defined]
+        return _add_hook(self._pre_hooks, hook)
 
     # -- walking the tree
 
-    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
-        """(path, module) for this module and all below it, each once (or once per path)."""
-        seen: set[int] = set()
-
-        def walk(module: Module, path: str) -> Iterator[tuple[str, Module]]:
-            if remove_duplicate and id(module) in seen:
-                return
-            seen.add(id(module))
-            yield path, module
-            for name, child in module._modules.items():
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """(path, module) for this module and all below it, each once (or once per path); ``memo`` holds those seen."""
+        memo = set() if memo is None else memo
+        if not (remove_duplicate and self in memo):
+            memo.add(self)
+            yield prefix, self
+            for name, child in self._modules.items():
                 if child is not None:
-                    yield from walk(child, f"{path}.{name}" if path else name)
-
-        yield from walk(self, prefix)
+                    yield from child.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
     def modules(self) -> Iterator[Module]:
         """This module and all below it, each once."""
@@ -179,22 +172,25 @@ class Module:
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """(path, parameter) for the whole tree; a shared parameter comes once."""
-        seen: set[int] = set()
-        for path, module in self.named_modules(prefix):
-            for name, parameter in module._parameters.items():
-                if parameter is not None and id(parameter) not in seen:
-                    seen.add(id(parameter))
-                    yield f"{path}.{name}" if path else name, parameter
+        return self._named("_parameters", prefix=prefix)
 
     def parameters(self) -> Iterator[Parameter]:
         """Every parameter of the tree, a shared one once."""
         return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
-        """(path, array) for the buffers of the whole tree."""
-        for path, module in self.named_modules(prefix):
-            for name, array in module._buffers.items():
-                yield f"{path}.{name}" if path else name, array
+        """(path, array) for the buffers of the whole tree; a shared one comes once."""
+        return self._named("_buffers", prefix=prefix)
+
+    def _named(self, *stores: str, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
+        """(path, value) of everything in these dicts of the tree, module by module."""
+        seen: set[int] = set()
+        for path, module in self.named_modules(None, prefix, remove_duplicate):
+            for store in stores:
+                for name, value in module.__dict__[store].items():
+                    if value is not None and not (remove_duplicate and id(value) in seen):
+                        seen.add(id(value))
+                        yield f"{path}.{name}" if path else name, value
 
     def get_submodule(self, target: str) -> Module:
         """The module at a dotted path."""
@@ -239,11 +235,10 @@ class Module:
             return self.to(target).to(dtype)
         if not isinstance(target, str) and np.dtype(target).kind != "f":
             raise TypeError(f"to: parameters need a floating-point dtype, got {np.dtype(target)}. Use nn.float32.")
+        for parameter in self.parameters():
+            parameter.data = parameter.detach().to(target).data
+            parameter.grad = None if parameter.grad is None else Tensor(parameter.grad).to(target).data
         for module in self.modules():
-            for parameter in (p for p in module._parameters.values() if p is not None):
-                moved = parameter.detach().to(target)
-                parameter.data = moved.data
-                parameter.grad = None if parameter.grad is None else Tensor(parameter.grad).to(target).data
             for name, array in module._buffers.items():
                 if array is not None and (isinstance(target, str) or array.dtype.kind == "f"):
                     module._buffers[name] = Tensor(array).to(target).data
@@ -269,12 +264,8 @@ class Module:
 
     def state_dict(self) -> dict[str, Any]:
         """Path -> array for parameters and buffers, with PyTorch's keys. The arrays are shared, not copied."""
-        state: dict[str, Any] = OrderedDict()
-        for path, module in self.named_modules(remove_duplicate=False):
-            for name, value in [*module._parameters.items(), *module._buffers.items()]:
-                if value is not None:
-                    state[f"{path}.{name}" if path else name] = value.data if isinstance(value, Tensor) else value
-        return state
+        everything = self._named("_parameters", "_buffers", remove_duplicate=False)
+        return OrderedDict((path, value.data if isinstance(value, Tensor) else value) for path, value in everything)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
         """Copy arrays (or tensors) into parameters and buffers.  PyTorch: ``Module.load_state_dict``.
@@ -310,16 +301,11 @@ class Module:
                 + ("; …" if len(problems) > 10 else "")
                 + ". Build the same model first, or pass strict=False for missing and unexpected names."
             )
-        for path, module in self.named_modules(remove_duplicate=False):
-            for store in (module._parameters, module._buffers):
-                for name, value in store.items():
-                    key = f"{path}.{name}" if path else name
-                    if value is None or key not in given:
-                        continue
-                    array = value.data if isinstance(value, Tensor) else value
-                    array[...] = cuda.move(given[key], device_of(array))  # a file knows no device
-                    if isinstance(value, Tensor):
-                        value.version = now()
+        for key, value in self._named("_parameters", "_buffers", remove_duplicate=False):
+            if key in given:
+                own[key][...] = cuda.move(given[key], device_of(own[key]))  # a file knows no device
+                if isinstance(value, Tensor):
+                    value.version = now()
 
     # -- printing
 
@@ -334,15 +320,17 @@ class Module:
         return f"{type(self).__name__}({self.extra_repr()}\n  " + "\n  ".join(lines) + "\n)"
 
 
+def _store_of(own: dict[str, Any], name: str) -> Any:
+    """Which dict of a module holds its attribute ``name``; None for a plain attribute."""
+    for store in ("_parameters", "_buffers", "_modules"):
+        if store in own and name in own[store]:
+            return own[store]
+    return None
+
+
 def _hides_modules(value: Any) -> bool:
     members = value.values() if isinstance(value, dict) else value
     return isinstance(value, (list, tuple, dict, set)) and any(isinstance(m, (Module, Parameter)) for m in members)
-
-
-def _not_initialised(module: Module) -> AttributeError:
-    return AttributeError(
-        f"{type(module).__name__}: Module.__init__ has not run yet. Call super().__init__() first in __init__."
-    )
 
 
 def _add_hook(hooks: dict[object, Any], hook: Any) -> Callable[[], None]:
@@ -351,7 +339,30 @@ def _add_hook(hooks: dict[object, Any], hook: Any) -> Callable[[], None]:
     return lambda: hooks.pop(key, None)  # type: ignore[return-value]
 
 
-class Sequential(Module):
+class _Container(Module):
+    """Modules in order, under their number or a name."""
+
+    def append(self, module: Module) -> Any:
+        """Add a module at the end."""
+        return self._add(str(len(self)), module)
+
+    def _add(self, name: str, module: Any) -> Any:
+        if not isinstance(module, Module):
+            raise TypeError(
+                f"{type(self).__name__}: entry {name} must be a Module, got {type(module).__name__}. "
+                "Use nn.ReLU() (an instance), not nn.ReLU or a function."
+            )
+        self._modules[name] = module
+        return self
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._modules.values())
+
+
+class Sequential(_Container):
     """Modules one after the other: the output of each is the input of the next.  PyTorch: ``nn.Sequential``.
 
     Takes modules, or one dict of name -> module.
@@ -365,34 +376,23 @@ class Sequential(Module):
         super().__init__()
         named = modules[0] if len(modules) == 1 and isinstance(modules[0], dict) else dict(enumerate(modules))
         for name, module in named.items():
-            if not isinstance(module, Module):
-                raise TypeError(
-                    f"Sequential: entry {name} must be a Module, got {type(module).__name__}. "
-                    "Use nn.ReLU() (an instance), not nn.ReLU or a function."
-                )
-            self._modules[str(name)] = module
+            self._add(str(name), module)
 
     def forward(self, x: Any) -> Any:
         """Apply each module in turn."""
-        for name, module in self._modules.items():
+        for name, module in self.named_children():
             try:
-                x = module(x)  # type: ignore[misc]
+                x = module(x)
             except ValueError as error:
                 raise ValueError(f"Sequential[{name}] {error}") from error
         return x
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())  # type: ignore[arg-type]
 
     def __getitem__(self, index: Any) -> Any:
         items = list(self._modules.items())[index]
         return Sequential(dict(items)) if isinstance(index, slice) else items[1]
 
 
-class ModuleList(Module):
+class ModuleList(_Container):
     """A list whose modules ``parameters()`` can see.  PyTorch: ``nn.ModuleList``.
 
     >>> layers = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
@@ -405,19 +405,6 @@ class ModuleList(Module):
         for module in modules:
             self.append(module)
 
-    def append(self, module: Module) -> ModuleList:
-        """Add a module at the end."""
-        if not isinstance(module, Module):
-            raise TypeError(f"ModuleList: entries must be Modules, got {type(module).__name__}. Use nn.Linear(...).")
-        self._modules[str(len(self))] = module
-        return self
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())  # type: ignore[arg-type]
-
     def __getitem__(self, index: Any) -> Any:
-        found = list(self._modules.values())[index]
-        return ModuleList(found) if isinstance(index, slice) else found  # type: ignore[arg-type]
+        found = list(self)[index]
+        return ModuleList(found) if isinstance(index, slice) else found

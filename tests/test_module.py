@@ -41,7 +41,8 @@ def test_parameters_are_found_in_order() -> None:
     model = Block()
     assert [name for name, _ in model.named_parameters()] == NAMES
     assert len(list(model.parameters())) == len(NAMES)
-    assert [name for name, _ in model.named_buffers()] == ["count"]
+    model.register_buffer("unused", None)
+    assert [name for name, _ in model.named_buffers()] == ["count"]  # without what is None, as in PyTorch
     assert [path for path, _ in model.named_modules()] == [
         "", "first", "layers", "layers.0", "layers.1", "layers.1.0", "layers.1.1",
     ]  # fmt: skip
@@ -192,6 +193,7 @@ def test_sequential_is_indexed_sliced_and_named() -> None:
     named = nn.Sequential({"hidden": nn.Linear(2, 3), "act": nn.ReLU()})
     assert [name for name, _ in named.named_parameters()] == ["hidden.weight", "hidden.bias"]
     assert nn.Sequential()(x) is x
+    assert nn.Sequential(net[0]).append(nn.Tanh()).append(net[2])(x).tolist() == net(x).tolist()
 
 
 def test_sequential_says_which_layer_failed() -> None:
@@ -209,7 +211,7 @@ def test_a_module_list_grows_and_its_slices_share() -> None:
     assert [name for name, _ in layers.named_parameters() if "weight" in name] == ["0.weight", "1.weight", "2.weight"]
     assert layers[1:][0] is layers[1]
     assert len(layers[1:]) == 2
-    with pytest.raises(TypeError, match="ModuleList: entries must be Modules, got function"):
+    with pytest.raises(TypeError, match=r"ModuleList: entry 3 must be a Module, got function\. Use nn.ReLU\(\)"):
         layers.append(F.relu)
 
 
