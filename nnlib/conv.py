@@ -44,10 +44,32 @@ def conv2d(
     >>> F.conv2d(x, nn.ones(1, 1, 2, 2)).tolist()
     [[[[8.0, 12.0], [20.0, 24.0]]]]
     """
-    x, w, b = input, weight, bias
-    s, p, d = _settings("conv2d", x, w, b, stride, padding, dilation, groups)
+    return _convolve("conv2d", input, weight, bias, stride, padding, dilation, groups)
+
+
+@op(same_dtype=True)
+def conv1d(
+    input: Array, weight: Array, bias: Array = None,
+    stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
+):  # fmt: skip
+    """Slide filters along signals, (N, C, L) * (F, C/groups, k) -> (N, F, ol).  PyTorch: ``F.conv1d``.
+
+    A signal is an image of height 1: see :func:`conv2d` for the formula, the settings and the gradients.
+
+    >>> x, w = nn.tensor([[[1.0, 2.0, 3.0, 4.0]]]), nn.tensor([[[1.0, 0.0, -1.0]]])
+    >>> F.conv1d(x, w).tolist(), F.conv1d(x, w, padding=1).tolist()
+    ([[[-2.0, -2.0]]], [[[-2.0, -2.0, -2.0, 3.0]]])
+    """
+    return _convolve("conv1d", input, weight, bias, stride, padding, dilation, groups)
+
+
+def _convolve(name, input, weight, b, stride, padding, dilation, groups):
+    """The convolution of images (N, C, H, W), or of signals (N, C, L) as images of height 1."""
+    s, p, d = _settings(name, input, weight, b, stride, padding, dilation, groups)
+    n, x, w, xp = len(s), input, weight, get_array_module(input)
+    if n == 1:
+        x, w, s, p, d = x[..., None, :], w[:, :, None], (1, *s), [(0, 0), *p], (1, *d)
     x = x if x.ndim == 4 else x[None]  # (N, C, H, W)
-    xp = get_array_module(x)
     form = _by_runs if xp is np and _runs_fit(x, w, s, p, d, groups) else _by_windows
     out, grad_x, grad_weight = form(x, w, s, p, d, groups)  # (F, N, oh, ow): channels first in memory
     if b is not None:
@@ -59,9 +81,9 @@ def conv2d(
         return xp.ascontiguousarray(g.reshape(N, F, oh, ow).swapaxes(0, 1))  # (F, N, oh, ow)
 
     return (
-        out.swapaxes(0, 1).reshape(*input.shape[:-3], F, oh, ow),
+        out.swapaxes(0, 1).reshape(*input.shape[: -n - 1], F, *(oh, ow)[-n:]),
         lambda g: grad_x(upstream(g)).swapaxes(0, 1).reshape(input.shape),
-        lambda g: grad_weight(upstream(g)),
+        lambda g: grad_weight(upstream(g)).reshape(weight.shape),
         lambda g: upstream(g).reshape(F, N * oh * ow).sum(1),
     )
 
@@ -183,37 +205,6 @@ def _runs(x, kernel, p, d):
 _SCRATCH = 3_000_000  # bytes of columns at a time: they should still be in the cache when the product reads them
 
 
-@op(same_dtype=True)
-def conv1d(
-    input: Array, weight: Array, bias: Array = None,
-    stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
-):  # fmt: skip
-    """Slide filters along signals, (N, C, L) * (F, C/groups, k) -> (N, F, ol).  PyTorch: ``F.conv1d``.
-
-    A signal is an image of height 1: see :func:`conv2d` for the formula, the settings and the gradients.
-
-    >>> x, w = nn.tensor([[[1.0, 2.0, 3.0, 4.0]]]), nn.tensor([[[1.0, 0.0, -1.0]]])
-    >>> F.conv1d(x, w).tolist(), F.conv1d(x, w, padding=1).tolist()
-    ([[[-2.0, -2.0]]], [[[-2.0, -2.0, -2.0, 3.0]]])
-    """
-    x, w = input, weight
-    (s,), ((left, right),), (d,) = _settings("conv1d", x, w, bias, stride, padding, dilation, groups)
-    padded = _pad_zeros(x, [(left, right)])
-    out, grad_x, grad_weight, grad_bias = conv2d.__wrapped__(
-        padded[..., None, :], w[:, :, None], bias, (1, s), 0, (1, d), groups
-    )  # (N, F, 1, ol)
-
-    def tall(g):
-        return g[..., None, :]  # (N, F, ol) -> (N, F, 1, ol)
-
-    return (
-        out[..., 0, :],
-        lambda g: _crop(grad_x(tall(g))[..., 0, :], [(left, right)]),
-        lambda g: grad_weight(tall(g))[:, :, 0],
-        lambda g: grad_bias(tall(g)),
-    )
-
-
 def conv1d_matrix(weight: Tensor, length: int, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
     """The matrix Q (ol, length) for which a convolution of one channel is z -> Q z.  No PyTorch counterpart.
 
@@ -224,21 +215,16 @@ def conv1d_matrix(weight: Tensor, length: int, stride: Any = 1, padding: Any = 0
     [[0, -1, 0, 0], [1, 0, -1, 0], [0, 1, 0, -1], [0, 0, 1, 0]]
     """
     if getattr(weight, "ndim", 0) != 1:
-        raise ValueError(
-            f"conv1d_matrix: weight must be one kernel (k,), got shape {np.shape(weight)}. Use weight[0, 0] of Conv1d."
-        )
+        raise ValueError(f"conv1d_matrix: weight must be one kernel (k,), got {np.shape(weight)}. Use weight[0, 0].")
     if isinstance(length, bool) or not isinstance(length, int) or length < 1:
         raise ValueError(f"conv1d_matrix: length must be an integer >= 1, got {length!r}. Use len(z).")
-    k = weight.shape[0]
+    k, kernel = weight.shape[0], weight.data[None, None]
     signal = np.broadcast_to(np.float32(0), (1, 1, length))
-    (s,), ((left, right),), (d,) = _settings(
-        "conv1d_matrix", signal, weight.data[None, None], None, stride, padding, dilation, 1
-    )
+    (s,), ((left, right),), (d,) = _settings("conv1d_matrix", signal, kernel, None, stride, padding, dilation, 1)
     outputs = (length + left + right - d * (k - 1) - 1) // s + 1
     place = s * np.arange(outputs)[:, None, None] + d * np.arange(k)[:, None] - left  # (ol, k, 1)
     hits = place == np.arange(length)  # (ol, k, length): does output i meet input t through kernel element j?
-    xp = get_array_module(weight._data)
-    hits = xp.asarray(hits.transpose(0, 2, 1), dtype=weight.dtype)  # (ol, length, k)
+    hits = get_array_module(kernel).asarray(hits.swapaxes(1, 2), dtype=weight.dtype)  # (ol, length, k)
     return Tensor(hits) @ weight
 
 
@@ -315,20 +301,19 @@ def _max_pool(name, n, x, kernel, stride, padding, dilation, ceil_mode, return_i
 
 def _with_places(out, grad, winner, k, s, p, d, x):
     """A pooling with the place of each maximum in the unpadded x, flattened."""
-    xp, n, place = get_array_module(x), len(k), 0
-    for axis, where in enumerate(xp.unravel_index(winner.astype(np.int64), k)):
-        steps = xp.arange(out.shape[axis - n]).reshape(-1, *[1] * (n - 1 - axis))
-        place = place * x.shape[axis - n] + steps * s[axis] + where * d[axis] - p[axis][0]
-    return (out, place), grad
+    places = get_array_module(x).zeros((), np.int64)
+    for length, (before, after) in zip(x.shape[-len(k) :], p):
+        places = places[..., None] * length + get_array_module(x).arange(-before, length + after)
+    offsets = enumerate(_offsets(k, s, d, out.shape[-len(k) :]))
+    return (out, sum((winner == turn) * places[seen] for turn, (_, seen) in offsets)), grad
 
 
 def _first_inside(k, s, p, d, size, xp):
     """For each window, the number of the first kernel offset that does not fall on the padding."""
-    first = 0
-    for axis, (kernel, step, (left, _), dil, count) in enumerate(zip(k, s, p, d, size)):
+    first = xp.zeros((), int)
+    for kernel, step, (left, _), dil, count in zip(k, s, p, d, size):
         start = xp.arange(count) * step - left
-        inside = xp.maximum(-(start // dil), 0)  # the first i with start + i·d >= 0
-        first = first * kernel + inside.reshape(-1, *[1] * (len(k) - 1 - axis))
+        first = first[..., None] * kernel + xp.maximum(-(start // dil), 0)  # the first i with start + i·d >= 0
     return first
 
 
@@ -369,16 +354,13 @@ def _avg_pool(name, n, x, kernel, stride, padding, ceil_mode, count_include_pad,
     xp = get_array_module(x)
     padded = _pad_zeros(x, p)
     count = xp.ones((), x.dtype)  # how many elements each window divides by
-    for axis in range(n):
-        pad, length = _pair(name, "padding", padding, n, 0)[axis], x.shape[axis - n]
-        start = np.arange(size[axis]) * s[axis] - pad
+    for length, kernel_, step, (pad, _), windows in zip(x.shape[-n:], k, s, p, size):
+        start = np.arange(windows) * step - pad
         low, high = (-pad, length + pad) if count_include_pad else (0, length)
-        inside = np.minimum(start + k[axis], high) - np.maximum(start, low)
-        count = count * xp.asarray(inside, dtype=x.dtype).reshape(-1, *[1] * (n - 1 - axis))
+        inside = np.minimum(start + kernel_, high) - np.maximum(start, low)
+        count = count[..., None] * xp.asarray(inside, dtype=x.dtype)
     share = 1 / (count if divisor is None else x.dtype.type(divisor))
-    out = 0
-    for _, seen in _offsets(k, s, d, size):
-        out = out + padded[seen]  # (N, C, oh, ow)
+    out = sum(padded[seen] for _, seen in _offsets(k, s, d, size))  # (N, C, oh, ow)
 
     def grad(g):
         g = g * share
@@ -478,9 +460,7 @@ def pad(input: Array, pad: Any, mode: str = "constant", value: float | None = No
         length = x.shape[axis]
         most = {"reflect": length - 1, "replicate": max(before, after), "circular": length}[mode]
         if not 0 <= min(before, after) <= max(before, after) <= most or not length:
-            raise ValueError(
-                f"pad: mode {mode!r} can add 0…{most} at each end of axis {axis} of {x.shape}, got {(before, after)}."
-            )
+            raise ValueError(f"pad: {mode!r} adds 0…{most} per end of axis {axis} of {x.shape}, got {(before, after)}.")
         index.append((axis, xp.asarray(np.pad(np.arange(length), (before, after), modes[mode]))))  # whose copy is it?
         out = out.take(index[-1][1], axis)
 
@@ -574,20 +554,16 @@ def _settings(name, x, w, b, stride, padding, dilation, groups):
     (groups,) = _pair(name, "groups", groups, 1, 1)
     kernel, C = w.shape[2:], w.shape[1] * groups
     if x.ndim not in (n + 1, n + 2) or x.shape[-n - 1] != C:
-        split = "" if groups == 1 else f" with groups={groups}"
+        by = "" if groups == 1 else f" with groups={groups}"
         fix = f"Give it a weight (F, {x.shape[-n - 1]}, …)." if x.ndim > n else "Add the missing axes with reshape."
         if C == 1 and x.ndim == n + 1:
             new = ", ".join(map(str, (x.shape[0], 1, *x.shape[1:])))
             fix = f"Add the channel axis: x.reshape({new})."
         elif x.ndim == n + 2 and x.shape[-1] == C:
             fix = f"Put the channels second: x.permute({', '.join(map(str, (0, n + 1, *range(1, n + 1))))})."
-        raise ValueError(
-            f"{name}: weight of shape {w.shape}{split} expects input (N, {C}, {axes}), got {x.shape}. {fix}"
-        )
+        raise ValueError(f"{name}: weight of shape {w.shape}{by} expects input (N, {C}, {axes}), got {x.shape}. {fix}")
     if w.shape[0] % groups:
-        raise ValueError(
-            f"{name}: groups={groups} must divide the {w.shape[0]} filters of weight {w.shape}. Use groups=1."
-        )
+        raise ValueError(f"{name}: groups={groups} must divide the {len(w)} filters of weight {w.shape}. Use groups=1.")
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(f"{name}: weight {w.shape} needs a bias of shape {w.shape[:1]}, got {b.shape}.")
     s, d = _pair(name, "stride", stride, n, 1), _pair(name, "dilation", dilation, n, 1)

@@ -385,9 +385,7 @@ def _checked_dtype(name: str, dtype: Any) -> Any:
     try:
         return np.dtype(dtype)
     except TypeError:
-        raise TypeError(
-            f"{name}: expected a dtype, or a device ('cpu', 'cuda'), got {dtype!r}. Use nn.float32."
-        ) from None
+        raise TypeError(f"{name}: expected a dtype or device ('cpu', 'cuda'), got {dtype!r}. Use nn.float32.") from None
 
 
 def _check_tensor(name: str, what: str, value: Any, kind: Any = Tensor) -> None:
@@ -1293,10 +1291,7 @@ def _einsum(operands: Arrays, equation: str):
     sizes: dict[str, int] = {}
     for term, array in zip(terms, operands):
         if len(term) != array.ndim:
-            raise ValueError(
-                f"einsum: {term!r} names {len(term)} axes, its operand has shape {array.shape}. "
-                "Use one letter per axis."
-            )
+            raise ValueError(f"einsum: {term!r} names {len(term)} axes of {array.shape}. Use one letter per axis.")
         for c, n in zip(term, array.shape):
             if sizes.setdefault(c, n) != n:
                 raise ValueError(f"einsum: {c!r} has length {sizes[c]} and {n} in {equation!r}. Use equal lengths.")
@@ -1340,10 +1335,7 @@ def _axes(name: str, x: Array, dim: Dim) -> tuple[int, ...]:
         if isinstance(d, bool) or not isinstance(d, (int, np.integer)):
             raise TypeError(f"{name}: dim must be an int or a tuple of ints, got {d!r}. Use dim=0.")
         if not -x.ndim <= d < x.ndim and not (x.ndim == 0 and d in (0, -1)):
-            raise ValueError(
-                f"{name}: dim {d} does not exist in shape {x.shape}, which has axes 0…{x.ndim - 1}. "
-                "Use dim=-1 for the last."
-            )
+            raise ValueError(f"{name}: dim {d} is not among axes 0…{x.ndim - 1} of {x.shape}. Use dim=-1 for the last.")
     axes = tuple(d % x.ndim for d in dims) if x.ndim else ()
     if len(set(axes)) < len(axes):
         raise ValueError(f"{name}: dim {dim} names an axis twice. Use each axis once.")
@@ -1456,9 +1448,7 @@ def _extremum(x: Array, dim: Dim, keepdim: bool, name: str) -> Any:
 
 def _check_choice(name: str, x: Array, axes: tuple[int, ...]) -> None:
     if builtins.any(not x.shape[a] for a in axes):
-        raise ValueError(
-            f"{name}: a tensor of shape {x.shape} has no elements to choose from along dim {axes}. Check the slice."
-        )
+        raise ValueError(f"{name}: shape {x.shape} has no elements to choose from along dim {axes}. Check the slice.")
 
 
 @op
@@ -1583,9 +1573,7 @@ def cumsum(input: Array, dim: int):
 def _size_of(name: str, x: Array, shape: Sequence[int]) -> tuple[int, ...]:
     size, known = tuple(shape), math.prod(n for n in shape if n != -1)
     if size.count(-1) > 1 or (known != x.size if -1 not in size else not known or x.size % known):
-        raise ValueError(
-            f"{name}: shape {x.shape} holds {x.size} elements, which do not fit {size}. Use -1 for one axis."
-        )
+        raise ValueError(f"{name}: the {x.size} elements of {x.shape} do not fit {size}. Use -1 for one axis.")
     return size
 
 
@@ -1614,9 +1602,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return input.reshape(1)
     first, last = (_axis("flatten", input, d) for d in (start_dim, end_dim))
     if first > last:
-        raise ValueError(
-            f"flatten: start_dim {start_dim} comes after end_dim {end_dim}. Use flatten({end_dim}, {start_dim})."
-        )
+        raise ValueError(f"flatten: start_dim {start_dim} > end_dim {end_dim}. Use flatten({end_dim}, {start_dim}).")
     shape = input.shape
     return _reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
@@ -1637,11 +1623,10 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     >>> nn.unsqueeze(nn.zeros(3), 1).shape
     (3, 1)
     """
-    if not isinstance(dim, int) or not -input.ndim - 1 <= dim <= input.ndim:
-        raise ValueError(
-            f"unsqueeze: dim {dim} must lie in −{input.ndim + 1}…{input.ndim} for shape {input.shape}. Use dim=-1."
-        )
-    at = dim % (input.ndim + 1)
+    n = input.ndim + 1
+    if not isinstance(dim, int) or not -n <= dim < n:
+        raise ValueError(f"unsqueeze: dim {dim} must lie in −{n}…{n - 1} for shape {input.shape}. Use dim=-1.")
+    at = dim % n
     return _reshape(input, (*input.shape[:at], 1, *input.shape[at:]))
 
 
@@ -1653,9 +1638,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     """
     axes = _axes("permute", input, _shape(dims))
     if len(axes) != input.ndim:
-        raise ValueError(
-            f"permute: dims {axes} must name every axis of shape {input.shape} once. Use transpose(0, 1) to swap two."
-        )
+        raise ValueError(f"permute: {axes} must name each axis of {input.shape} once. Use transpose(0, 1) to swap two.")
     return _permute(input, axes)
 
 
@@ -1720,9 +1703,7 @@ def cat(tensors: Arrays, dim: int = 0):
     """
     if not isinstance(tensors, list) or not tensors[0].ndim:
         came = "one Tensor" if not isinstance(tensors, list) else "0-d tensors"
-        raise TypeError(
-            f"cat: tensors must be a list of Tensors with axes, got {came}. Use stack([…]) for 0-d tensors."
-        )
+        raise TypeError(f"cat: tensors must be a list of Tensors with axes, got {came}. Use stack([…]) for 0-d ones.")
     xp = get_array_module(*tensors)
     axis = _axis("cat", tensors[0], dim)
     for i, t in enumerate(tensors):
@@ -1748,10 +1729,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         raise ValueError(f"stack: tensors must hold at least one Tensor, got {tensors}. Check the list.")
     for i, t in enumerate(tensors):
         _check_tensor("stack", f"tensors[{i}]", t)
-        if t.shape != tensors[0].shape:
-            raise ValueError(
-                f"stack: tensor {i} has shape {t.shape}, tensor 0 {tensors[0].shape}; they must be equal. Use cat."
-            )
+        if t.shape != (first := tensors[0].shape):
+            raise ValueError(f"stack: tensor {i} has shape {t.shape}, tensor 0 {first}; they must be equal. Use cat.")
     return cat([unsqueeze(t, dim) for t in tensors], dim)
 
 
@@ -1768,10 +1747,7 @@ def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Ten
             raise ValueError(f"split: pieces need a size >= 1, got {sizes}. Use split(t, 1) for single rows.")
         sizes = [builtins.min(sizes, n - i) for i in range(0, n, sizes)]
     if not isinstance(sizes, (tuple, list)) or math.fsum(sizes) != n:
-        raise ValueError(
-            f"split: sections {sizes} must add up to the length {n} of dim {dim}. "
-            "Use split(t, size) for equal ones."
-        )
+        raise ValueError(f"split: {sizes} must add up to length {n} of dim {dim}. Use split(t, size) for equal ones.")
     ends = np.cumsum(sizes)
     return tuple(input[(slice(None),) * axis + (slice(int(e - s), int(e)),)] for s, e in zip(sizes, ends))
 
@@ -1850,9 +1826,7 @@ def diagonal(input: Array, offset: int = 0):
     """
     x, xp = input, get_array_module(input)
     if x.ndim != 2:
-        raise ValueError(
-            f"diagonal: needs a matrix, got shape {x.shape}. Use x[0] of a batch, x.reshape(1, -1) of a row."
-        )
+        raise ValueError(f"diagonal: needs a matrix, got shape {x.shape}. Use x[0] of a batch, x[None] of a row.")
 
     def grad(g):
         share = xp.zeros_like(x)
@@ -2021,9 +1995,7 @@ def _compare(name: str, symbol: str) -> Any:
         except ValueError as error:
             raise _shape_error(name, [x, y], error) from None
         except TypeError:
-            raise TypeError(
-                f"{name}: other must be a Tensor or a number, got {type(y).__name__} {y!r}. Use nn.tensor(...)."
-            ) from None
+            raise TypeError(f"{name}: other must be a Tensor or a number, got {y!r:.30}. Use nn.tensor(…).") from None
 
     compare.__name__ = compare.__qualname__ = name
     compare.__doc__ = f"""Element by element, x {symbol} y, as a bool tensor.  PyTorch: ``torch.{name}``.
@@ -2224,13 +2196,11 @@ def detect_anomaly() -> Any:
     """
 
     def check(array: Any, where: str) -> None:
-        finite = get_array_module(array).isfinite(array) if array.dtype.kind == "f" else array
-        if array.dtype.kind == "f" and not finite.all():
-            bad = array[~finite] if array.ndim else array
-            raise RuntimeError(
-                f"detect_anomaly: {where} made {bad.ravel()[0].item()} first ({bad.size} of {array.size} elements). "
-                "Look at its inputs."
-            )
+        values = array.ravel()
+        bad = values[~get_array_module(array).isfinite(values)] if array.dtype.kind == "f" else values[:0]
+        if bad.size:
+            count = f"{bad.size} of {array.size} elements"
+            raise RuntimeError(f"detect_anomaly: {where} made {bad[0].item()} first ({count}). Look at its inputs.")
 
     return autograd.watch(check)
 

@@ -156,10 +156,7 @@ def maxout(input: Tensor, pieces: int) -> Tensor:
     if isinstance(pieces, bool) or not isinstance(pieces, int) or pieces < 1:
         raise ValueError(f"maxout: pieces must be an integer >= 1, got {pieces}. Use pieces=2.")
     if input.shape[-1] % pieces:
-        raise ValueError(
-            f"maxout: the last axis of {input.shape} must be a multiple of pieces={pieces}. "
-            f"Use Linear(in, out * {pieces}) before it."
-        )
+        raise ValueError(f"maxout: {pieces=} must divide the last of {input.shape}. Use Linear(in, out * {pieces}).")
     return input.reshape(*input.shape[:-1], input.shape[-1] // pieces, pieces).max(-1).values
 
 
@@ -218,11 +215,8 @@ def linear(input: Array, weight: Array, bias: Array = None):
     """
     x, w, b = input, weight, bias
     if w.ndim != 2 or not x.ndim or x.shape[-1] != w.shape[1]:
-        hint = "x.reshape(len(x), -1)" if x.ndim > 2 else f"a layer with in_features={x.shape[-1] if x.ndim else 1}"
-        raise ValueError(
-            f"linear: weight of shape {w.shape} (out, in) expects input (…, {w.shape[-1] if w.ndim else '?'}), "
-            f"got {x.shape}. Use {hint}."
-        )
+        fix = "Use x.reshape(len(x), -1)." if x.ndim > 2 else f"Use in_features={x.shape[-1] if x.ndim else 1}."
+        raise ValueError(f"linear: weight of shape {w.shape} (out, in) expects input (…, in), got {x.shape}. {fix}")
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(
             f"linear: weight {w.shape} needs a bias of shape {w.shape[:1]}, one number per output, got {b.shape}. "
@@ -512,10 +506,8 @@ def _check_same_shape(name: str, input: Any, target: Any) -> None:
         fix = "Check which examples they belong to."
         if input.numel() == target.numel():
             fix = f"Use target.reshape({', '.join(map(str, input.shape))}) or input.squeeze()."
-        raise ValueError(
-            f"{name}: input {input.shape} and target {target.shape} differ; "
-            f"broadcasting would compare every pair. {fix}"
-        )
+        shapes = f"input {input.shape} and target {target.shape}"
+        raise ValueError(f"{name}: {shapes} differ; broadcasting would compare every pair. {fix}")
 
 
 def _check_classes(name: str, index: Any, classes: int, ignore_index: int | None = None) -> None:

@@ -386,7 +386,7 @@ ERRORS = [  # what is called, what the message says, the fix it names
      lambda: F.conv2d(z(2, 4, 8, 8), z(3, 4, 5, 5), groups=1)),
     (lambda: F.conv2d(z(2, 4, 8, 8), z(3, 4, 5)), "weight must have shape (F, C/groups, kh, kw), got (3, 4, 5)",
      lambda: F.conv2d(z(2, 4, 8, 8), z(3, 4, 5, 1))),
-    (lambda: F.conv1d_matrix(z(1, 1, 3), 5), "weight must be one kernel (k,), got shape (1, 1, 3). Use weight[0, 0]",
+    (lambda: F.conv1d_matrix(z(1, 1, 3), 5), "weight must be one kernel (k,), got (1, 1, 3). Use weight[0, 0]",
      lambda: F.conv1d_matrix(z(1, 1, 3)[0, 0], 5)),
     (lambda: F.conv1d_matrix(z(3), 5.0), "length must be an integer >= 1, got 5.0", lambda: F.conv1d_matrix(z(3), 5)),
     (lambda: F.max_pool2d(z(1, 1, 4, 4), 2, padding=2), "padding must be at most half the kernel, got padding=2 for "
@@ -404,7 +404,7 @@ ERRORS = [  # what is called, what the message says, the fix it names
      lambda: F.pad(z(3, 4), (1, 0))),
     (lambda: F.pad(z(3, 4), (-3, -2)), "(-3, -2) crops more than axis 1 of (3, 4) has",
      lambda: F.pad(z(3, 4), (-3, -1))),
-    (lambda: F.pad(z(1, 3), (3, 0), "reflect"), "can add 0…2 at each end of axis 1 of (1, 3), got (3, 0)",
+    (lambda: F.pad(z(1, 3), (3, 0), "reflect"), "'reflect' adds 0…2 per end of axis 1 of (1, 3), got (3, 0)",
      lambda: F.pad(z(1, 3), (2, 0), "reflect")),
     (lambda: F.pad(z(1, 3), (1, 0), "mirror"), "mode must be 'constant', 'reflect', 'replicate' or 'circular'",
      lambda: F.pad(z(1, 3), (1, 0), "reflect")),
