@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import math
@@ -77,39 +78,29 @@ def graph(output: Tensor, names: Mapping[str, Tensor] | None = None, gradients: 
     """
     called = {id(t): name for name, t in (names or {}).items()}
     totals: dict[int, Any] = {}
-    flows: dict[tuple[int, int], Any] = {}
-    if gradients and output.requires_grad:
-        for value, upstream, shares in _steps(output):
-            totals[id(value)] = upstream
-            for nth, (_, share) in enumerate(shares):
-                flows[id(value), nth] = share
+    sent: dict[tuple[int, int], list[Any]] = {}  # what flows back from a value to an argument, once for each use of it
+    for value, upstream, shares in _steps(output) if gradients and output.requires_grad else ():
+        totals[id(value)] = upstream
+        for argument, share in shares:
+            sent.setdefault((id(value), id(argument)), []).append(share)
     result, number = Graph(), dict[int, int]()
     for value in _in_order(output):
-        node = value.node
-        name = called.get(id(value))
-        if node is None:
-            label = name or _short(value._data)
-            kind = "leaf"
-        else:
-            kind, label = "op", node.op
-        arguments = [] if node is None else _arguments(node)
-        sources = []
-        for argument in arguments:
-            if not isinstance(argument, Tensor):  # a plain number or array in the expression: a leaf for each use
+        node, name = value.node, called.get(id(value))
+        edges = []
+        for index, argument in enumerate(_arguments(node)):
+            if isinstance(argument, Tensor):
+                source = number[id(argument)]
+            else:  # a plain number or array in the expression: a leaf for each use
                 data = Tensor(argument).data if hasattr(argument, "dtype") else np.asarray(argument)
-                result.nodes.append(GraphNode(len(result.nodes), "leaf", _short(data), None, data.shape, data))
-                sources.append(len(result.nodes) - 1)
-            else:
-                sources.append(number[id(argument)])
-        number[id(value)] = len(result.nodes)
-        for index, source in enumerate(sources):
-            edge = _edge_number(node, arguments, index)
-            share = flows.get((id(value), edge)) if edge is not None else None
-            result.edges.append(GraphEdge(source, number[id(value)], index, share))
+                source = len(result.nodes)
+                result.nodes.append(GraphNode(source, "leaf", _short(data), None, data.shape, data))
+            uses = sent.get((id(value), id(argument)))
+            edges.append((source, index, uses.pop(0) if uses else None))
+        number[id(value)] = here = len(result.nodes)
+        result.edges += [GraphEdge(source, here, index, share) for source, index, share in edges]
+        kind, label = ("leaf", name or _short(value.data)) if node is None else ("op", node.op)
         grad = totals.get(id(value))
-        result.nodes.append(
-            GraphNode(number[id(value)], kind, label, name, value.shape, value.data, grad, value.requires_grad)
-        )
+        result.nodes.append(GraphNode(here, kind, label, name, value.shape, value.data, grad, value.requires_grad))
     return result
 
 
@@ -120,36 +111,23 @@ def _steps(output: Tensor) -> list[autograd.Step]:
 
 def _in_order(output: Tensor) -> list[Tensor]:
     """Every tensor behind ``output``, arguments first."""
-    order: list[Tensor] = []
-    state: dict[int, int] = {}
-    stack = [output]
+    order: dict[int, Tensor] = {}
+    stack = [(output, False)]
     while stack:
-        value = stack[-1]
-        if state.get(id(value)) == 2:
-            stack.pop()
-        elif state.get(id(value)) == 1 or value.node is None:
-            state[id(value)] = 2
-            order.append(value)
-            stack.pop()
-        else:
-            state[id(value)] = 1
-            stack += [a for a in reversed(value.node.inputs) if id(a) not in state]
-    return order
+        value, complete = stack.pop()  # complete: its arguments stand in the order already
+        if complete or value.node is None:
+            order.setdefault(id(value), value)
+        elif id(value) not in order:
+            stack += [(value, True), *((argument, False) for argument in reversed(value.node.inputs))]
+    return list(order.values())
 
 
-def _arguments(node: autograd.Node) -> list[Any]:
+def _arguments(node: autograd.Node | None) -> list[Any]:
     """Tensors and plain numbers among the arguments of an op, in order (settings such as dim are left out)."""
-    if node.op in ("add", "sub", "mul", "div", "pow", "maximum", "minimum"):
-        return list(node.args)
-    return list(node.inputs)
-
-
-def _edge_number(node: Any, arguments: list[Any], index: int) -> int | None:
-    """Which edge of the node belongs to argument ``index`` (an argument may occur twice)."""
-    argument = arguments[index]
-    mine = [n for n, (source, _) in enumerate(node.edges or []) if source is argument]
-    seen = sum(a is argument for a in arguments[:index])
-    return mine[seen] if seen < len(mine) else None
+    if node is None:
+        return []
+    numbers_too = node.op in ("add", "sub", "mul", "div", "pow", "maximum", "minimum")
+    return list(node.args if numbers_too else node.inputs)
 
 
 def _short(data: Any) -> str:
@@ -195,8 +173,7 @@ def trace_backward(output: Tensor, names: Mapping[str, Tensor] | None = None) ->
     trace = []
     for value, upstream, shares in _steps(output):
         inputs = []
-        edges = [] if value.node is None else value.node.edges
-        for (argument, product), (_, grad_fn) in zip(shares, edges):
+        for (argument, product), (_, grad_fn) in zip(shares, value.node.edges if shares else ()):
             scalar = upstream.size == 1 and product.size == 1
             with np.errstate(all="ignore"):
                 local = grad_fn(ones_like(Tensor(upstream)).data) if scalar else None
@@ -269,68 +246,57 @@ def summary(module: Module, input_shape: tuple[int, ...]) -> Summary:
     16 parameters, 12 multiply-adds
     """
     rows: list[LayerRow] = []
+    macs = 0
 
     def record(name: str, layer: Module, inputs: Any, output: Any) -> None:
+        nonlocal macs
+        own = 0
+        if isinstance(layer, (Linear, _Conv)):  # every element of the output is a dot product with its weights
+            own = output.numel() * math.prod(layer.weight.shape[1:])
+        macs += own
         if not list(layer.children()):
-            count = sum(p.numel() for p in layer._parameters.values() if p is not None)
-            rows.append(
-                LayerRow(name, type(layer).__name__, inputs[0].shape, _shape_of(output), count, _macs(layer, output))
-            )
+            count = sum(p.numel() for p in layer.parameters())
+            taken = _shape_of(inputs[0]) if inputs else None
+            rows.append(LayerRow(name, type(layer).__name__, taken, _shape_of(output), count, own))
 
-    _run_zeros(module, input_shape, record)
-    return Summary(rows, sum(p.numel() for p in module.parameters()), sum(row.macs for row in rows))
-
-
-def _shape_of(output: Any) -> Any:
-    return output.shape if isinstance(output, Tensor) else tuple(map(_shape_of, output))
+    with _untouched(module):
+        _run(module.eval(), _zeros(module, input_shape), record)
+    return Summary(rows, count_parameters(module, trainable=False), macs)
 
 
-def _run(module: Module, input: Tensor, record: Callable[[str, Module, Any, Any], None]) -> Any:
-    """module(input) without a graph, telling ``record`` of every call inside; running statistics stay as they were."""
+def _shape_of(value: Any) -> Any:
+    return tuple(map(_shape_of, value)) if isinstance(value, (tuple, list)) else getattr(value, "shape", None)
+
+
+def _zeros(module: Module, shape: tuple[int, ...]) -> Tensor:
+    """Zeros of the parameters' dtype, where they are."""
+    parameter = next(module.parameters(), None)
+    return zeros(*shape) if parameter is None else zeros(*shape).to(parameter.device, parameter.dtype)
+
+
+def _run(module: Module, input: Tensor, record: Callable[[str, Module, Any, Any], None]) -> None:
+    """module(input) without a graph, telling ``record`` of every call inside."""
     removers = [part.register_forward_hook(functools.partial(record, path)) for path, part in module.named_modules()]
     try:
-        with autograd.no_grad(), _buffers_kept(module):
-            return module(input)
+        with autograd.no_grad(), _untouched(module):
+            module(input)
     finally:
         for remove in removers:
             remove()
 
 
 @contextmanager
-def _buffers_kept(module: Module) -> Iterator[None]:
-    """Put running statistics back after the block."""
-    stores = [part._buffers for part in module.modules()]
-    saved = [{name: None if array is None else array.copy() for name, array in store.items()} for store in stores]
+def _untouched(module: Module) -> Iterator[None]:
+    """Modes (train, eval) and running statistics are after the block what they were before it."""
+    parts = list(module.modules())
+    modes = [part.training for part in parts]
+    buffers = [{name: copy.copy(array) for name, array in part._buffers.items()} for part in parts]
     try:
         yield
     finally:
-        for store, values in zip(stores, saved):
-            store.update(values)
-
-
-@contextmanager
-def _evaluating(module: Module, input_shape: tuple[int, ...]) -> Iterator[Tensor]:
-    """Evaluation mode inside the block, which gets zeros of the parameters' dtype; every module's own mode after it."""
-    parameter = next(module.parameters(), None)
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield zeros(*input_shape) if parameter is None else zeros(*input_shape).to(parameter.device, parameter.dtype)
-    finally:
-        for part, mode in modes:
+        for part, mode, saved in zip(parts, modes, buffers):
             part.training = mode
-
-
-def _run_zeros(module: Module, input_shape: tuple[int, ...], record: Callable[[str, Module, Any, Any], None]) -> None:
-    with _evaluating(module, input_shape) as x:
-        _run(module, x, record)
-
-
-def _macs(layer: Module, output: Any) -> int:
-    """Every output element of a convolution or linear layer is one dot product with its weights."""
-    if not isinstance(layer, (Linear, _Conv)):
-        return 0
-    return output.numel() * math.prod(layer.weight.shape[1:])
+            part._buffers.update(saved)
 
 
 def count_macs(module: Module, input_shape: tuple[int, ...]) -> int:
@@ -342,9 +308,7 @@ def count_macs(module: Module, input_shape: tuple[int, ...]) -> int:
     >>> nn.inspection.count_macs(nn.Conv2d(3, 64, 7, stride=2, padding=3), (1, 3, 224, 224))
     118013952
     """
-    counts: list[int] = []
-    _run_zeros(module, input_shape, lambda path, layer, inputs, output: counts.append(_macs(layer, output)))
-    return sum(counts)
+    return summary(module, input_shape).macs
 
 
 def receptive_field(layers: Any, input_shape: tuple[int, ...] | None = None) -> Any:
@@ -392,25 +356,19 @@ def _one_number(values: Any) -> Any:
     return found[0] if len(set(found)) == 1 else tuple(found)
 
 
-_WINDOW_OPS = {
-    f"{name}{n}d": inspect.signature(getattr(F, f"{name}{n}d"))
-    for name in ("conv", "max_pool", "avg_pool")
-    for n in (1, 2)
-}
+_WINDOW_OPS = {"conv1d", "conv2d", "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d"}
 
 
 def _receptive_field_of_graph(module: Module, input_shape: tuple[int, ...]) -> Any:
     """The same along every path of the recorded graph: a value sees what its widest argument sees."""
-    with _evaluating(module, input_shape) as x, autograd.enable_grad():
-        output = module(x.requires_grad_())
-    sees: dict[int, tuple[Any, Any]] = {}
-    widest = np.ones(1, int)
+    with _untouched(module), autograd.enable_grad():
+        output = module.eval()(_zeros(module, input_shape).requires_grad_())
+    sees: dict[int, tuple[Any, Any]] = {}  # of each value: how far it sees, and the step to its neighbour, per axis
     for value in _in_order(output):
-        before = [sees[id(a)] for a in (() if value.node is None else value.node.inputs)]
-        field_ = functools.reduce(np.maximum, (f for f, _ in before), np.ones(1, int))
-        jump = functools.reduce(np.maximum, (j for _, j in before), np.ones(1, int))
+        arguments: Any = value.node.inputs if value.node is not None else ()
+        field_, jump = np.max([((1, 1), (1, 1)), *(sees[id(a)] for a in arguments)], axis=0)
         if value.node is not None and value.node.op in _WINDOW_OPS:
-            bound = _WINDOW_OPS[value.node.op].bind(*value.node.args)
+            bound = inspect.signature(getattr(F, value.node.op)).bind(*value.node.args)
             bound.apply_defaults()
             settings = bound.arguments
             weight = settings.get("weight")
@@ -419,8 +377,7 @@ def _receptive_field_of_graph(module: Module, input_shape: tuple[int, ...]) -> A
             field_ = field_ + np.multiply(settings.get("dilation", 1), np.subtract(k, 1)) * jump
             jump = jump * s
         sees[id(value)] = field_, jump
-        widest = np.maximum(widest, field_)
-    return _one_number(widest)
+    return _one_number(np.max([field_ for field_, _ in sees.values()], axis=0))
 
 
 def capture(module: Module, input: Tensor) -> dict[str, Any]:
@@ -507,9 +464,9 @@ def graph_memory(output: Tensor) -> int:
     """
     blocks: dict[int, int] = {}
     seen: set[int] = set()
-    stack: list[Any] = [value.data for value in _in_order(output)]
-    for value in _in_order(output):
-        stack += [grad_fn for _, grad_fn in (value.node.edges or ())] if value.node is not None else []
+    values = _in_order(output)
+    stack: list[Any] = [value.data for value in values]
+    stack += [grad_fn for value in values if value.node is not None for _, grad_fn in value.node.edges or ()]
     while stack:
         item = stack.pop()
         if id(item) in seen:
