@@ -393,6 +393,29 @@ def _check_tensor(name: str, what: str, value: Any, kind: Any = Tensor) -> None:
         raise TypeError(f"{name}: {what} must be a Tensor, got {type(value).__name__}. Use nn.tensor({what}).")
 
 
+def _check_integer(name: str, least: int = 1, fix: int | None = None, **settings: Any) -> None:
+    for what, value in settings.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            if fix is None:
+                fix = int(value) if isinstance(value, float) and least <= value < math.inf else least
+            raise ValueError(f"{name}: {what} must be an integer >= {least}, got {value!r}. Use {what}={fix}.")
+
+
+def _check_number(name: str, fix: Any, least: float = 0.0, most: float = math.inf, **settings: Any) -> None:
+    for what, value in settings.items():
+        number = hasattr(value, "__float__") and not isinstance(value, (bool, str))
+        if not number or not least <= value <= most or value == math.inf:
+            span = f">= {least:g}" if most == math.inf else f"in {least:g}…{most:g}"
+            raise ValueError(f"{name}: {what} must be a number {span}, got {value!r}. Use {what}={fix}.")
+
+
+def _check_one_of(name: str, allowed: Sequence[str], **settings: Any) -> None:
+    for what, value in settings.items():
+        if value not in allowed:
+            words = ", ".join(map(repr, allowed[:-1])) + f" or {allowed[-1]!r}"
+            raise ValueError(f"{name}: {what} must be {words}, got {value!r}. Use {what}={allowed[0]!r}.")
+
+
 def _check_differentiable(name: str, data: Any) -> None:
     if data.dtype.kind != "f":
         raise TypeError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import cuda
-from .core import Tensor, as_tensor, get_default_dtype, stack, tensor
+from .core import Tensor, _check_integer, as_tensor, get_default_dtype, stack, tensor
 from .device import rng
 from .download import cache_folder, fetch
 
@@ -135,8 +135,7 @@ class DataLoader:
         self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False, drop_last: bool = False,
         batch_sampler: Iterable[Any] | None = None, pin_memory: bool = False,
     ) -> None:  # fmt: skip
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"DataLoader: batch_size must be an integer >= 1, got {batch_size!r}. Use batch_size=32.")
+        _check_integer("DataLoader", fix=32, batch_size=batch_size)
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
             kind = type(dataset).__name__
             raise TypeError(f"DataLoader: dataset must be a Dataset, got {kind}. Use TensorDataset(X, y).")

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .autograd import now
-from .core import Tensor
+from .core import Tensor, _check_number, _check_one_of
 from .device import get_array_module, rng
 
 __all__ = [
@@ -40,8 +40,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     >>> nn.init.normal_(nn.zeros(2), mean=5, std=0).tolist()
     [5.0, 5.0]
     """
-    if std < 0:
-        raise ValueError(f"normal_: std must be >= 0, got {std}. Use its absolute value.")
+    _check_number("normal_", 1.0, std=std)
     return _fill(tensor, rng().normal(mean, std, tensor.shape))
 
 
@@ -80,13 +79,10 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """
     slope = 0.01 if param is None else param
     gains = {
-        "linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2),
-        "leaky_relu": math.sqrt(2 / (1 + slope**2)), "selu": 0.75,
+        "relu": math.sqrt(2), "leaky_relu": math.sqrt(2 / (1 + slope**2)), "tanh": 5 / 3, "selu": 0.75,
+        "linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "sigmoid": 1.0,
     }  # fmt: skip
-    if nonlinearity not in gains:
-        raise ValueError(
-            f"calculate_gain: nonlinearity must be one of {', '.join(gains)}; got {nonlinearity!r}. Use 'relu'."
-        )
+    _check_one_of("calculate_gain", list(gains), nonlinearity=nonlinearity)
     return gains[nonlinearity]
 
 
@@ -118,8 +114,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
 
 def _kaiming_std(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"{name}: mode must be 'fan_in' or 'fan_out', got {mode!r}. Use mode='fan_in'.")
+    _check_one_of(name, ("fan_in", "fan_out"), mode=mode)
     return calculate_gain(nonlinearity, a) / math.sqrt(_fans(name, tensor)[mode == "fan_out"])
 
 

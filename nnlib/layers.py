@@ -9,7 +9,7 @@ from typing import Any
 from . import functional as F
 from . import init
 from .conv import _pair
-from .core import Tensor, as_tensor, flatten, ones, stack, tensor, zeros
+from .core import Tensor, _check_integer, _check_one_of, as_tensor, flatten, ones, stack, zeros
 from .module import Module, Parameter
 
 __all__ = [
@@ -20,14 +20,22 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _check_size(layer: str, **sizes: int) -> None:
-    for name, value in sizes.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            fix = max(1, int(value)) if isinstance(value, (int, float)) else 1
-            raise ValueError(f"{layer}: {name} must be an integer >= 1, got {value!r}. Use {name}={fix}.")
+class _Weighted(Module):
+    """A weight (out, in, …) and perhaps a bias (out,), drawn from U(±1/√fan_in), fan_in the product of (in, …)."""
+
+    def _make_parameters(self, *shape: int, bias: bool) -> None:
+        self.weight = Parameter(zeros(*shape))
+        self.register_parameter("bias", Parameter(zeros(shape[0])) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters afresh."""
+        bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
 
 
-class Linear(Module):
+class Linear(_Weighted):
     """y = x Wᵀ + b, (…, in) -> (…, out), with W and b drawn from U(±1/√in).  PyTorch: ``nn.Linear``.
 
     >>> nn.Linear(3, 2)(nn.zeros(5, 3)).shape
@@ -36,17 +44,9 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
-        _check_size("Linear", in_features=in_features, out_features=out_features)
+        _check_integer("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(zeros(out_features, in_features))
-        self.register_parameter("bias", Parameter(zeros(out_features)) if bias else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw the parameters afresh."""
-        bound = 1 / math.sqrt(self.in_features)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
+        self._make_parameters(out_features, in_features, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """(…, in) -> (…, out)."""
@@ -67,7 +67,7 @@ class Maxout(Module):
 
     def __init__(self, in_features: int, out_features: int, pieces: int = 2) -> None:
         super().__init__()
-        _check_size("Maxout", in_features=in_features, out_features=out_features, pieces=pieces)
+        _check_integer("Maxout", in_features=in_features, out_features=out_features, pieces=pieces)
         self.pieces = pieces
         self.linear = Linear(in_features, out_features * pieces)
 
@@ -133,16 +133,15 @@ class _Function(Module):
         return ", ".join(f"{name}={value}" for name, value in self.settings.items())
 
 
-_NEEDED = inspect.Parameter.empty  # a setting without a default
-
-
-def _layer(name: str, function: Any, example: str = "()(nn.zeros(2, 2)) (2, 2)", **defaults: Any) -> Any:
+def _layer(name: str, function: Any, example: str = "()(nn.zeros(2, 2)) (2, 2)", last: str = "") -> Any:
     """The module form of ``function(input, **settings)``; its settings are keywords or positions, in order.
 
-    ``example`` is how to make and call it, and the shape that comes out.
+    ``example`` is how to make and call it, and the shape that comes out; ``last`` the setting that PyTorch's module
+    takes last, where its function does not.
     """
-    any_way = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    signature = inspect.Signature([inspect.Parameter(k, any_way, default=v) for k, v in defaults.items()])
+    settings = list(inspect.signature(function).parameters.values())[1:]
+    settings.sort(key=lambda setting: setting.name == last)
+    signature = inspect.Signature([setting.replace(annotation=setting.empty) for setting in settings])
 
     class Layer(_Function):
         __signature__ = signature
@@ -152,7 +151,7 @@ def _layer(name: str, function: Any, example: str = "()(nn.zeros(2, 2)) (2, 2)",
             try:
                 given = signature.bind(*args, **kwargs)
             except TypeError as error:
-                fix = ", ".join(f"{k}={2 if v is _NEEDED else v!r}" for k, v in defaults.items())
+                fix = ", ".join(f"{s.name}={2 if s.default is s.empty else s.default!r}" for s in settings)
                 raise TypeError(f"{name}: got settings {[*args, *kwargs]}: {error}. Use nn.{name}({fix}).") from None
             given.apply_defaults()
             self.settings = dict(given.arguments)
@@ -175,33 +174,29 @@ def _layer(name: str, function: Any, example: str = "()(nn.zeros(2, 2)) (2, 2)",
 
 
 ReLU = _layer("ReLU", F.relu)
-LeakyReLU = _layer("LeakyReLU", F.leaky_relu, negative_slope=0.01)
-ELU = _layer("ELU", F.elu, alpha=1.0)
-GELU = _layer("GELU", F.gelu, approximate="none")
+LeakyReLU = _layer("LeakyReLU", F.leaky_relu)
+ELU = _layer("ELU", F.elu)
+GELU = _layer("GELU", F.gelu)
 SiLU = _layer("SiLU", F.silu)
-Softplus = _layer("Softplus", F.softplus, beta=1.0)
+Softplus = _layer("Softplus", F.softplus)
 Sigmoid = _layer("Sigmoid", F.sigmoid)
 Tanh = _layer("Tanh", F.tanh)
 Step = _layer("Step", F.step)
-Softmax = _layer("Softmax", F.softmax, "(dim=-1)(nn.zeros(2, 2)) (2, 2)", dim=None)
-LogSoftmax = _layer("LogSoftmax", F.log_softmax, "(dim=-1)(nn.zeros(2, 2)) (2, 2)", dim=None)
+Softmax = _layer("Softmax", F.softmax, "(dim=-1)(nn.zeros(2, 2)) (2, 2)")
+LogSoftmax = _layer("LogSoftmax", F.log_softmax, "(dim=-1)(nn.zeros(2, 2)) (2, 2)")
 
-_WINDOW: dict[str, Any] = {"kernel_size": _NEEDED, "stride": None, "padding": 0}
-_MAX = {**_WINDOW, "dilation": 1, "return_indices": False, "ceil_mode": False}
-_AVG = {**_WINDOW, "ceil_mode": False, "count_include_pad": True}
-MaxPool1d = _layer("MaxPool1d", F.max_pool1d, "(2)(nn.zeros(5, 3, 8)) (5, 3, 4)", **_MAX)
-MaxPool2d = _layer("MaxPool2d", F.max_pool2d, "(2)(nn.zeros(5, 3, 8, 8)) (5, 3, 4, 4)", **_MAX)
-AvgPool1d = _layer("AvgPool1d", F.avg_pool1d, "(2)(nn.zeros(5, 3, 8)) (5, 3, 4)", **_AVG)
-AvgPool2d = _layer("AvgPool2d", F.avg_pool2d, "(2)(nn.zeros(5, 3, 8, 8)) (5, 3, 4, 4)", **_AVG)
-_GRID = {"output_size": _NEEDED}
-AdaptiveAvgPool1d = _layer("AdaptiveAvgPool1d", F.adaptive_avg_pool1d, "(1)(nn.zeros(5, 3, 8)) (5, 3, 1)", **_GRID)
-AdaptiveAvgPool2d = _layer("AdaptiveAvgPool2d", F.adaptive_avg_pool2d, "(1)(nn.ones(5, 3, 8, 8)) (5, 3, 1, 1)", **_GRID)
+MaxPool1d = _layer("MaxPool1d", F.max_pool1d, "(2)(nn.zeros(5, 3, 8)) (5, 3, 4)", last="ceil_mode")
+MaxPool2d = _layer("MaxPool2d", F.max_pool2d, "(2)(nn.zeros(5, 3, 8, 8)) (5, 3, 4, 4)", last="ceil_mode")
+AvgPool1d = _layer("AvgPool1d", F.avg_pool1d, "(2)(nn.zeros(5, 3, 8)) (5, 3, 4)")
+AvgPool2d = _layer("AvgPool2d", F.avg_pool2d, "(2)(nn.zeros(5, 3, 8, 8)) (5, 3, 4, 4)")
+AdaptiveAvgPool1d = _layer("AdaptiveAvgPool1d", F.adaptive_avg_pool1d, "(1)(nn.zeros(5, 3, 8)) (5, 3, 1)")
+AdaptiveAvgPool2d = _layer("AdaptiveAvgPool2d", F.adaptive_avg_pool2d, "(1)(nn.ones(5, 3, 8, 8)) (5, 3, 1, 1)")
 
 
 # ---------------------------------------------------------------------------------------------- convolution
 
 
-class _Conv(Module):
+class _Conv(_Weighted):
     """What Conv1d and Conv2d share: the parameters, the settings, and the function of that name."""
 
     def __init__(
@@ -210,7 +205,7 @@ class _Conv(Module):
     ) -> None:  # fmt: skip
         super().__init__()
         name, n = type(self).__name__, self._axes
-        _check_size(name, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        _check_integer(name, in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:
             raise ValueError(f"{name}: groups={groups} must divide in_channels={in_channels} and {out_channels=}.")
         self.in_channels, self.out_channels = in_channels, out_channels
@@ -218,15 +213,7 @@ class _Conv(Module):
         self.stride, self.dilation = _pair(name, "stride", stride, n, 1), _pair(name, "dilation", dilation, n, 1)
         self.padding = padding if isinstance(padding, str) else _pair(name, "padding", padding, n, 0)
         self.groups = groups
-        self.weight = Parameter(zeros(out_channels, in_channels // groups, *self.kernel_size))
-        self.register_parameter("bias", Parameter(zeros(out_channels)) if bias else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw the parameters afresh from U(±1/√fan_in), fan_in = in_channels/groups · window."""
-        bound = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
+        self._make_parameters(out_channels, in_channels // groups, *self.kernel_size, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, …) -> (N, out_channels, …)."""
@@ -285,14 +272,14 @@ class BatchNorm1d(Module):
         track_running_stats: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
-        _check_size(type(self).__name__, num_features=num_features)
+        _check_integer(type(self).__name__, num_features=num_features)
         self.num_features, self.eps, self.momentum, self.affine = num_features, eps, momentum, affine
         self.track_running_stats = track_running_stats
         self.register_parameter("weight", Parameter(ones(num_features)) if affine else None)
         self.register_parameter("bias", Parameter(zeros(num_features)) if affine else None)
         self.register_buffer("running_mean", zeros(num_features) if track_running_stats else None)
         self.register_buffer("running_var", ones(num_features) if track_running_stats else None)
-        self.register_buffer("num_batches_tracked", tensor(0) if track_running_stats else None)
+        self.register_buffer("num_batches_tracked", as_tensor(0) if track_running_stats else None)
 
     def forward(self, input: Tensor) -> Tensor:
         """Same shape in and out."""
@@ -336,7 +323,7 @@ class LayerNorm(Module):
         super().__init__()
         shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
         for length in shape:
-            _check_size("LayerNorm", normalized_shape=length)
+            _check_integer("LayerNorm", normalized_shape=length)
         self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
         self.register_parameter("weight", Parameter(ones(*shape)) if elementwise_affine else None)
         self.register_parameter("bias", Parameter(zeros(*shape)) if elementwise_affine and bias else None)
@@ -360,7 +347,7 @@ class GroupNorm(Module):
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__()
-        _check_size("GroupNorm", num_groups=num_groups, num_channels=num_channels)
+        _check_integer("GroupNorm", num_groups=num_groups, num_channels=num_channels)
         if num_channels % num_groups:
             raise ValueError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}.")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
@@ -434,7 +421,29 @@ class MaskedLinear(Linear):
 # ---------------------------------------------------------------------------------------------- recurrence
 
 
-class RNNCell(Module):
+class _Recurrent(Module):
+    """What RNNCell and RNN share: settings, and each layer's weight_ih, weight_hh, bias_ih, bias_hh (and a suffix)."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int, nonlinearity: str, bias: bool, suffix: str
+    ) -> None:  # fmt: skip
+        super().__init__()
+        name = type(self).__name__
+        _check_integer(name, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        _check_one_of(name, ("tanh", "relu"), nonlinearity=nonlinearity)
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.nonlinearity, self._act = nonlinearity, F.tanh if nonlinearity == "tanh" else F.relu
+        bound = 1 / math.sqrt(hidden_size)
+        for layer in range(num_layers):
+            inputs = hidden_size if layer else input_size
+            weights = {"weight_ih": (hidden_size, inputs), "weight_hh": (hidden_size, hidden_size)}
+            for part, shape in {**weights, "bias_ih": (hidden_size,), "bias_hh": (hidden_size,)}.items():
+                wanted = bias or part in weights
+                drawn = Parameter(init.uniform_(zeros(*shape), -bound, bound)) if wanted else None
+                self.register_parameter(part + suffix.format(layer), drawn)
+
+
+class RNNCell(_Recurrent):
     """One step h' = φ(W_ih x + b_ih + W_hh h + b_hh), x (N, in), h and h' (N, hidden).  PyTorch: ``nn.RNNCell``.
 
     φ is "tanh" or "relu"; h is 0 unless given; parameters from U(±1/√hidden).  Source: Elman 1990.
@@ -445,23 +454,19 @@ class RNNCell(Module):
     """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh") -> None:
-        super().__init__()
-        _check_rnn("RNNCell", nonlinearity, input_size=input_size, hidden_size=hidden_size)
-        self.input_size, self.hidden_size, self.nonlinearity = input_size, hidden_size, nonlinearity
-        _rnn_parameters(self, input_size, hidden_size, bias, "")
+        super().__init__(input_size, hidden_size, 1, nonlinearity, bias, "")
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """(N, in), (N, hidden) -> (N, hidden)."""
         w, shape = self.weight_ih, (*input.shape[:-1], self.hidden_size)
         h = zeros(shape, dtype=w.dtype, device=w.device) if hx is None else hx
-        total = F.linear(input, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh)
-        return total.tanh() if self.nonlinearity == "tanh" else F.relu(total)
+        return self._act(F.linear(input, w, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh))
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, nonlinearity={self.nonlinearity!r}"
 
 
-class RNN(Module):
+class RNN(_Recurrent):
     """Each layer feeds h_t = φ(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh) back to itself.  PyTorch: ``nn.RNN``.
 
     x (T, N, in), or (N, T, in) with ``batch_first``, or (T, in) -> all h_t of the last layer, and the last h of each
@@ -477,12 +482,8 @@ class RNN(Module):
         self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
         batch_first: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__()
-        _check_rnn("RNN", nonlinearity, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.nonlinearity, self.batch_first = nonlinearity, batch_first
-        for layer in range(num_layers):
-            _rnn_parameters(self, hidden_size if layer else input_size, hidden_size, bias, f"_l{layer}")
+        super().__init__(input_size, hidden_size, num_layers, nonlinearity, bias, "_l{}")
+        self.batch_first = batch_first
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(T, N, in), (layers, N, hidden) -> (T, N, hidden), (layers, N, hidden)."""
@@ -495,7 +496,6 @@ class RNN(Module):
         state = (self.num_layers, *x.shape[1:-1], self.hidden_size)
         if hx is not None and hx.shape != state:
             raise ValueError(f"RNN: hx must have shape {state}, got {hx.shape}. Use nn.zeros{state}.")
-        act = F.tanh if self.nonlinearity == "tanh" else F.relu
         for layer in range(self.num_layers):
             w_ih, w_hh, b_ih, b_hh = (
                 getattr(self, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -503,7 +503,7 @@ class RNN(Module):
             h = zeros(*state[1:], dtype=w_hh.dtype, device=w_hh.device) if hx is None else hx[layer]
             steps = []
             for from_input in F.linear(x, w_ih, b_ih):  # W_ih x_t for all t at once: it does not wait for h
-                h = act(from_input + F.linear(h, w_hh, b_hh))
+                h = self._act(from_input + F.linear(h, w_hh, b_hh))
                 steps.append(h)
             x = stack(steps)
             last.append(h)
@@ -511,18 +511,3 @@ class RNN(Module):
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, {self.nonlinearity}"
-
-
-def _check_rnn(layer: str, nonlinearity: str, **sizes: int) -> None:
-    _check_size(layer, **sizes)
-    if nonlinearity not in ("tanh", "relu"):
-        raise ValueError(f"{layer}: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}.")
-
-
-def _rnn_parameters(module: Module, inputs: int, hidden: int, bias: bool, suffix: str) -> None:
-    """weight_ih, weight_hh, bias_ih, bias_hh (with PyTorch's suffix) from U(±1/√hidden)."""
-    bound = 1 / math.sqrt(hidden)
-    shapes = {"weight_ih": (hidden, inputs), "weight_hh": (hidden, hidden), "bias_ih": (hidden,), "bias_hh": (hidden,)}
-    for name, shape in shapes.items():
-        drawn = Parameter(init.uniform_(zeros(*shape), -bound, bound)) if bias or "weight" in name else None
-        module.register_parameter(name + suffix, drawn)

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import functional as F
 from . import init
-from .core import Tensor
+from .core import Tensor, _check_integer, _check_one_of
 from .layers import (
     AdaptiveAvgPool2d,
     BatchNorm2d,
@@ -24,8 +24,7 @@ from .layers import (
     MaxPool2d,
     ReLU,
     Residual,
-    _check_size,
-)  # fmt: skip
+)
 from .module import Module, Sequential
 
 __all__ = [
@@ -69,7 +68,7 @@ class LeNet(Sequential):
         self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28, channels: tuple[int, int] = (6, 16),
         hidden: Sequence[int] = (120, 84), activation: Callable[[], Module] = ReLU,
     ) -> None:  # fmt: skip
-        _check_size("LeNet", num_classes=num_classes, in_channels=in_channels, image_size=image_size)
+        _check_integer("LeNet", num_classes=num_classes, in_channels=in_channels, image_size=image_size)
         if image_size < 4:
             raise ValueError(f"LeNet: image_size must be >= 4 (it is halved twice), got {image_size}. Use an MLP.")
         kernel, second = (5, 0) if image_size >= 16 else (3, 1)
@@ -101,7 +100,7 @@ class ResNetS(Sequential):
     def __init__(
         self, features: int, blocks: int, out_features: int = 1, activation: Callable[[], Module] = ReLU
     ) -> None:
-        _check_size("ResNetS", features=features, blocks=blocks, out_features=out_features)
+        _check_integer("ResNetS", features=features, blocks=blocks, out_features=out_features)
 
         def mm() -> Module:
             return Linear(features, features)
@@ -223,13 +222,10 @@ class ResNet(Module):
         stride_in: str = "3x3",
     ) -> None:  # fmt: skip
         super().__init__()
-        _check_size("ResNet", num_classes=num_classes)
-        for what, value, allowed in (
-            ("stem", stem, ("7x7", "3x3")), ("shortcut", shortcut, ("projection", "padding")),
-            ("stride_in", stride_in, ("1x1", "3x3")),
-        ):  # fmt: skip
-            if value not in allowed:
-                raise ValueError(f"ResNet: {what} must be {allowed[0]!r} or {allowed[1]!r}, got {value!r}.")
+        _check_integer("ResNet", num_classes=num_classes)
+        _check_one_of("ResNet", ("7x7", "3x3"), stem=stem)
+        _check_one_of("ResNet", ("projection", "padding"), shortcut=shortcut)
+        _check_one_of("ResNet", ("1x1", "3x3"), stride_in=stride_in)
         kernel = int(stem[0])
         self.conv1 = Conv2d(3, widths[0], kernel, 2 if kernel == 7 else 1, padding=kernel // 2, bias=False)
         self.bn1 = BatchNorm2d(widths[0])

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import cuda, kernels, lr_scheduler
 from .autograd import now
-from .core import Tensor
+from .core import Tensor, _check_number
 from .device import device_of, get_array_module, quietly
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler"]
@@ -75,11 +75,8 @@ class Optimizer:
         self.param_groups.append(group)
 
     def _check(self, group: dict[str, Any]) -> None:
-        for key in ("lr", "momentum", "weight_decay", "eps"):
-            value = group.get(key, 0.0)
-            if isinstance(value, (bool, str)) or not hasattr(value, "__float__") or not 0 <= value < math.inf:
-                fix = {"lr": 0.01, "eps": 1e-8}.get(key, 0.0)
-                raise ValueError(f"{type(self).__name__}: {key} must be a number >= 0, got {value!r}. Use {key}={fix}.")
+        for key, fix in {"lr": 0.01, "momentum": 0.0, "weight_decay": 0.0, "eps": 1e-8}.items():
+            _check_number(type(self).__name__, fix, **{key: group.get(key, fix)})
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to None."""

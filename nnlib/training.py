@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .autograd import no_grad
-from .core import Tensor
+from .core import Tensor, _check_integer
 from .data import DataLoader, TensorDataset
 from .module import Module
 
@@ -122,8 +122,7 @@ def fit(
     >>> history["loss"][-1] < 1e-3
     True
     """
-    if epochs < 1:
-        raise ValueError(f"fit: epochs must be an integer >= 1, got {epochs}.")
+    _check_integer("fit", fix=10, epochs=epochs)
     if patience is not None and validation is None:
         raise ValueError("fit: patience needs validation data to judge by. Pass validation=(X, y).")
     metrics = metrics or {}

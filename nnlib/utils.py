@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from .core import Tensor, cat
+from .core import Tensor, _check_number, cat
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters"]
 
@@ -20,8 +20,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> f
     >>> nn.utils.clip_grad_norm_([w], 1.0), w.grad.round(4).tolist()
     (10.0, [0.6000000238418579, 0.800000011920929])
     """
-    if not max_norm >= 0:
-        raise ValueError(f"clip_grad_norm_: max_norm must be >= 0, got {max_norm}. Use 1.0.")
+    _check_number("clip_grad_norm_", 1.0, max_norm=max_norm)
     graded = [p for p in _listed(parameters) if p.grad is not None]
     total = math.sqrt(sum(float((p.grad * p.grad).sum()) for p in graded))
     scale = min(1.0, max_norm / (total + 1e-6))
@@ -38,8 +37,7 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
     >>> nn.utils.clip_grad_value_([w], 1.0); w.grad.tolist()
     [1.0]
     """
-    if not clip_value >= 0:
-        raise ValueError(f"clip_grad_value_: clip_value must be >= 0, got {clip_value}. Use 1.0.")
+    _check_number("clip_grad_value_", 1.0, clip_value=clip_value)
     for p in _listed(parameters):
         if p.grad is not None:
             p.grad = p.grad.clip(-clip_value, clip_value)

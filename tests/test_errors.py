@@ -332,8 +332,8 @@ bad("Sequential", "nn.Sequential(nn.ReLU)", TypeError, "entry 0|type", "nn.ReLU(
 bad("Sequential[1] linear", "nn.Sequential(nn.Linear(2, 3), nn.Linear(2, 3))(nn.zeros(1, 2))", ValueError,
     "(3, 2)|(1, 3)", "in_features=3",
     "nn.Sequential(nn.Linear(2, 3), nn.Linear(in_features=3, out_features=3))(nn.zeros(1, 2))")  # fmt: skip
-bad("ModuleList", "nn.ModuleList([F.relu])", TypeError, "entries|function", "nn.Linear(",
-    "nn.ModuleList([nn.Linear(1, 1)])")  # fmt: skip
+bad("ModuleList", "nn.ModuleList([F.relu])", TypeError, "entry 0|function", "nn.ReLU()",
+    "nn.ModuleList([nn.ReLU()])")  # fmt: skip
 bad("Module.layers", "m = nn.Module(); m.layers = [nn.ReLU()]", TypeError, "plain list|1 Modules",
     "nn.ModuleList([",  # fmt: skip
     "m = nn.Module(); m.layers = nn.ModuleList([nn.ReLU()])")  # fmt: skip
@@ -353,8 +353,8 @@ bad("to", "nn.Linear(2, 2).to(nn.int64)", TypeError, "int64", "nn.float32", "nn.
 bad("uniform_", "tensor = nn.zeros(2); nn.init.uniform_(tensor, 1, 0)", ValueError, "a=1|b=0",
     "uniform_(tensor, 0, 1)",  # fmt: skip
     "tensor = nn.zeros(2); nn.init.uniform_(tensor, 0, 1)")  # fmt: skip
-bad("normal_", "nn.init.normal_(nn.zeros(2), std=-1)", ValueError, "std|-1", "absolute value",
-    "nn.init.normal_(nn.zeros(2), std=abs(-1))  # absolute value")  # fmt: skip
+bad("normal_", "nn.init.normal_(nn.zeros(2), std=-1)", ValueError, "std|-1", "std=1.0",
+    "nn.init.normal_(nn.zeros(2), std=1.0)")  # fmt: skip
 bad("xavier_uniform_", "nn.init.xavier_uniform_(nn.zeros(3))", ValueError, "(out, in, …)|(3,)", "uniform_",
     "nn.init.uniform_(nn.zeros(3))")  # fmt: skip
 bad("kaiming_normal_", "nn.init.kaiming_normal_(nn.zeros(3, 3), mode='fan')", ValueError, "mode|'fan'",
