@@ -1,5 +1,6 @@
 """Figures judged by their artists: positions, texts, colours and sentences, never by pixels."""
 
+import io
 import itertools
 import json
 import subprocess
@@ -13,6 +14,7 @@ pytest.importorskip("matplotlib")
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
+from PIL import Image
 
 import nnlib as nn
 from nnlib import plot
@@ -140,6 +142,22 @@ def test_png_is_the_same_twice_names_no_software_and_has_100_dpi():
     assert b"Software" not in first
     width, height = (int.from_bytes(first[i : i + 4], "big") for i in (16, 20))
     assert (width, height) == (680, 390)
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def test_png_of_a_drawing_is_small_and_looks_the_same():
+    drawing = plot.decision_surface(lambda p: np.sin(2 * p[:, 0]) - p[:, 1], np.eye(2), [0, 1])
+    small, full = drawing.png(), drawing._written("png")
+    assert len(small) < len(full) / 2
+    assert abs(pixels(small) - pixels(full)).max() <= 16
+
+
+def test_png_of_a_photograph_keeps_every_colour():
+    photograph = plot.image_grid(np.random.default_rng(0).random((1, 100, 120, 3)), width=4)
+    np.testing.assert_array_equal(pixels(photograph.png()), pixels(photograph._written("png")))
 
 
 def test_save_knows_its_endings(tmp_path):

@@ -100,12 +100,8 @@ def curves(
     every = np.concatenate(list(xs.values()))
     text = f"Curves over {xlabel or 'x'} {number(every.min())} to {number(every.max())}: {told}."
     for name, place in {**(marks or {}), **(levels or {})}.items():
-        text += f" {_upper(name)} at {number(place)}."
+        text += f" {style.opening(name)} at {number(place)}."
     return Picture(draw, (WIDE, TALL), f"{title}. {text}" if title else text)
-
-
-def _upper(name: str) -> str:
-    return name[:1].upper() + name[1:]
 
 
 def _course(y: np.ndarray) -> str:
@@ -225,9 +221,9 @@ def fit(
     text = f"{count(x.size, 'point')}, {xlabel} {number(x.min())} to {number(x.max())}, "
     text += f"{ylabel} {number(y.min())} to {number(y.max())}."
     for name, (_, ys) in lines.items():
-        text += f" {_upper(name)} {_course(ys)}."
-    text += "".join(f" {_upper(name)} at {xlabel} = {number(place)}." for name, place in (marks or {}).items())
-    text += "".join(f" {_upper(name)} at {ylabel} = {number(place)}." for name, place in (levels or {}).items())
+        text += f" {style.opening(name)} {_course(ys)}."
+    text += "".join(f" {style.opening(name)} at {xlabel} = {number(place)}." for name, place in (marks or {}).items())
+    text += "".join(f" {style.opening(name)} at {ylabel} = {number(place)}." for name, place in (levels or {}).items())
     return Picture(draw, (5.6, 3.7), f"{title}. {text}" if title else text)
 
 
@@ -343,7 +339,7 @@ def scatter(
 
     text = f"{count(len(points), 'point')}." if labels is None else f"{_counted(labels, names)}."
     for name, line in lines.items():
-        text += f" {_upper(name)}: {_equation(line, xlabel, ylabel)}"
+        text += f" {style.opening(name)}: {_equation(line, xlabel, ylabel)}"
         text += f", nearest point at distance {number(near[name][0])}." if margin else "."
     return Picture(draw, (5.2, 4.4), f"{title}. {text}" if title else text)
 

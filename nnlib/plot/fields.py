@@ -269,10 +269,10 @@ def contour_path(
             f"({number(p[0])}, {number(p[1])}) at {number(h)}"
             for p, h in ((track[0], heights[name][0]), (track[-1], heights[name][-1]))
         ]
-        text += f" {name[:1].upper()}{name[1:]}: {count(len(track) - 1, 'step')} from {ends[0]} to {ends[1]}."
+        text += f" {style.opening(name)}: {count(len(track) - 1, 'step')} from {ends[0]} to {ends[1]}."
     for name, (start, step) in (arrows or {}).items():
         away, at = (f"({number(v[0])}, {number(v[1])})" for v in (step, start))
-        text += f" {name[:1].upper()}{name[1:]} {away} at {at}."
+        text += f" {style.opening(name)} {away} at {at}."
     if minimum is not None:
         text += f" Minimum at ({number(minimum[0])}, {number(minimum[1])})."
     return Picture(draw, (5.8, 4.5), text)
