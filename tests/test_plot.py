@@ -17,8 +17,8 @@ from matplotlib.text import Text
 from PIL import Image
 
 import nnlib as nn
-from nnlib import plot
-from nnlib.plot import layout, style
+from nnlib import layout, plot
+from nnlib.plot import style
 
 
 def scalar(value):
@@ -707,8 +707,8 @@ def test_doctests():
     import doctest
     import importlib
 
-    for name in ("style", "layout", "basic", "graphs", "diagrams", "fields", "images"):
-        module = importlib.import_module(f"nnlib.plot.{name}")
+    for name in ("layout", *(f"plot.{n}" for n in ("style", "basic", "graphs", "diagrams", "fields", "images"))):
+        module = importlib.import_module(f"nnlib.{name}")
         tested = doctest.testmod(module, extraglobs={"nn": nn, "plot": plot, "np": np})
         assert tested.failed == 0, name
 

@@ -20,9 +20,9 @@ LIBRARY = ROOT / "nnlib"
 RANKS = [
     "device", "cuda", "kernels", "autograd", "core", "conv", "functional", "distributions", "module", "init", "layers",
     "losses", "lr_scheduler", "optim", "utils", "download", "data", "models", "serialization", "inspection", "testing",
-    "training", "plot", "widgets", "course",
+    "training", "layout", "plot", "widgets", "course",
 ]  # fmt: skip
-PROPER = RANKS[: RANKS.index("plot")]  # the library proper: NumPy and the standard library, all of it
+PROPER = RANKS[: RANKS.index("layout")]  # the library proper: NumPy and the standard library, all of it
 LATE = {("training", "widgets")}  # live curves, imported by fit() when they are asked for
 GPU = {"cuda", "kernels"}  # counted apart: the library reads and runs without them
 GPU_LIMIT = 450

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
 
 import nnlib as nn
-from nnlib.widgets import far_point, graph_stepper, hidden_layer_ledger, shape_explorer
+from nnlib.widgets import expressions, far_point, graph_stepper, hidden_layer_ledger, shape_explorer
 from nnlib.widgets.graph_stepper import BUGS, EXAMPLES, ORDERS, GraphStepper
 
 # ------------------------------------------------------------ far point
@@ -101,14 +102,21 @@ def engine(numbers):
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_right_order_without_bugs_is_the_engine_and_the_finite_difference(example):
     numbers = GraphStepper.measure(example=example, step=60)
-    assert gradients(numbers) == pytest.approx(engine(numbers), nan_ok=True)
+    assert gradients(numbers).keys() == engine(numbers).keys()
+    for name, gradient in gradients(numbers).items():
+        assert gradient == pytest.approx(engine(numbers)[name], nan_ok=True)
     if "−800" not in example:
         assert numbers.wrong == []
         for visit in numbers.visits:
             assert visit.arrived == visit.uses
             for share in visit.shares:
                 assert share.product == pytest.approx(share.difference, rel=1e-5, abs=1e-7)
-                assert share.product == visit.upstream * share.local
+                assert np.shape(share.product) == np.shape(share.value)
+                if np.ndim(visit.upstream):
+                    through = np.ravel(visit.upstream) @ share.local
+                    assert np.ravel(share.product) == pytest.approx(through)
+                else:
+                    assert np.all(share.product == visit.upstream * share.local)
 
 
 def test_the_notes_examples():
@@ -288,7 +296,8 @@ def test_typing_an_expression_makes_it_your_own():
         ("__import__('os').system('ls')", "is not understood here"), ("x.real * 2", "is not understood here"),
         ("[x for x in y]", "is not understood here"), ("x if y else z", "is not understood here"),
         ("(lambda: x)() + 1", "is not understood here"), ("x * True", "is not understood here"),
-        ("gamma(x)", "is not understood here"), ("exp(x, y)", "takes 1 argument, got"), ("max(x)", "takes 2 arguments"),
+        ("gamma(x)", "is not understood here"),
+        ("exp(x, y)", "exp takes (input); “exp(x, y)”: too many"), ("max()", "max takes (input, dim, keepdim)"),
         ("exp + 1", "is a function here"), ("x", "at least one operation"), ("1 / 0 + x", "is not a number"),
         ("x = 1", "end with an expression"),
         ("x; y * 2", "write parts as"),
@@ -298,14 +307,14 @@ def test_typing_an_expression_makes_it_your_own():
     ],
 )  # fmt: skip
 def test_only_arithmetic_is_understood(text, message):
-    with pytest.raises(ValueError, match=message.replace("*", r"\*")):
-        graph_stepper.parse(text)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        expressions.parse(text)
 
 
 @pytest.mark.parametrize("text", ["x", "x = ", "x = two", "= 3", "x = inf"])
 def test_values_that_are_none(text):
     with pytest.raises(ValueError, match="is not a value"):
-        graph_stepper.read_values(text, ["x"])
+        expressions.read_values(text, ["x"])
 
 
 def test_any_expression_agrees_with_finite_differences():
@@ -527,19 +536,6 @@ def test_the_covered_result_does_not_tell_its_shape():
     assert "(4, 2)" not in scene.texts()
     assert "(4, 2)" in shape_explorer.draw(Shapes.measure()).texts()
     assert "(4, 2)" not in Shapes().status
-
-
-POINTS = {"log": 2.0, "sqrt": 2.0, "rsqrt": 2.0, "abs": -2.0, "elu": -0.5, "leaky_relu": -0.6}
-
-
-@pytest.mark.parametrize("name", graph_stepper.FUNCTIONS)
-def test_every_function_agrees_with_its_finite_difference(name):
-    call = f"{name}(x, y)" if name in graph_stepper.PAIRS else f"{name}(x)"
-    settings = {"expression": f"3 * {call} + x", "values": f"x = {POINTS.get(name, 0.4)}, y = 1.5"}
-    numbers = GraphStepper.measure(**settings, step=60)
-    assert numbers.wrong == []
-    assert all(share.right for visit in numbers.visits for share in visit.shares)
-    assert len(numbers.program.operations) == 3  # each function is one node
 
 
 def test_a_power_of_a_power_has_both_gradients():

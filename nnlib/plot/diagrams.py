@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..layout import Box, Link, layered, rim
 from . import style
-from .layout import Box, Link, curve, layered, rim, text_width
 from .style import (
     BLUE,
     COLORS,
@@ -24,7 +24,9 @@ from .style import (
     array,
     brief,
     count,
+    curve,
     minus,
+    text_width,
 )
 
 __all__ = ["blocks", "connections", "modules", "network"]

@@ -9,9 +9,21 @@ from typing import Any
 import numpy as np
 from matplotlib.path import Path
 
+from ..layout import Box, Link, layered, rim
 from . import style
-from .layout import Box, Link, curve, layered, rim, text_width
-from .style import FAINT, GRADIENT, HIGHLIGHT, INK, PAPER, TINTS, Picture, fixed, minus
+from .style import (
+    FAINT,
+    GRADIENT,
+    HIGHLIGHT,
+    INK,
+    PAPER,
+    TINTS,
+    Picture,
+    curve,
+    fixed,
+    minus,
+    text_width,
+)
 
 __all__ = ["gates", "graph", "graph_steps"]
 

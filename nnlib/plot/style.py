@@ -13,13 +13,19 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
 
-__all__ = ["Picture", "array", "context", "count", "fixed", "items", "number", "row"]
+from ..layout import bends
+
+__all__ = ["Picture", "array", "context", "count", "curve", "fixed", "items", "number", "row", "text_width"]
 
 PAPER, INK, FAINT, GRID = "#FCFBF8", "#1A1A1A", "#6A6A6A", "#DDDAD2"
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#B5578F", "#B87700", "#56B4E9"
@@ -355,3 +361,19 @@ def bare(ax: Any) -> None:
     ax.grid(False)
     for side in ax.spines.values():
         side.set_visible(False)
+
+
+@cache
+def text_width(text: str, size: float, weight: str = "normal", style: str = "normal") -> float:
+    """Width of a text in inches."""
+    if not text.strip():
+        return 0.0
+    font = FontProperties(family="DejaVu Sans", weight=weight, style=style)
+    return max(TextPath((0, 0), line, size=size, prop=font).get_extents().width / 72 for line in text.split("\n"))
+
+
+def curve(points: Sequence[tuple[float, float]], arrival: tuple[float, float] | None = None) -> Path:
+    """:func:`~nnlib.layout.bends` as a path."""
+    first, *onward = bends(points, arrival)
+    codes = [Path.MOVETO, *(Path.LINETO if len(p) == 1 else Path.CURVE4 for p in onward for _ in p)]
+    return Path([*first, *(point for p in onward for point in p)], codes)

@@ -49,6 +49,11 @@ function render({ model, el }) {
         svg.setAttribute("role", "img");
         stage.style.minWidth = Math.min(model.get("least"), svg.viewBox.baseVal.width) + "px";
         stage.style.maxWidth = svg.viewBox.baseVal.width * 1.25 + "px";
+        const lit = svg.querySelector("[data-id='now']"); // a picture wider than its page shows where it is at
+        if (lit && el.scrollWidth > el.clientWidth) {
+          const box = lit.getBoundingClientRect(), page = el.getBoundingClientRect();
+          el.scrollLeft += box.left + box.width / 2 - page.left - page.width / 2;
+        }
         for (const [ids, look] of [[model.get("grips"), "nn-grip"], [model.get("taps"), "nn-tap"]])
           for (const id of ids) svg.querySelector(`[data-id="${CSS.escape(id)}"]`)?.classList.add(look);
       }
@@ -189,6 +194,10 @@ _CSS = (
 .nn-below table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 4px 0; }
 .nn-below th, .nn-below td { padding: 2px 10px; text-align: right; border-bottom: 1px solid var(--nn-grid); }
 .nn-below th:first-child, .nn-below td:first-child { text-align: left; }
+.nn-below table.nn-matrix { display: inline-table; vertical-align: middle;
+  border: solid var(--nn-ink); border-width: 0 1px; }
+.nn-below .nn-matrix td { padding: 0 4px; border: none; text-align: right; }
+.nn-below { overflow-x: auto; }
 .nn-below tr.nn-now { background: var(--nn-glow); font-weight: 600; }
 .nn-below tr.nn-bad td:last-child { color: var(--nn-red); font-weight: 700; }
 .nn-exp button:focus-visible, .nn-exp input:focus-visible, .nn-exp select:focus-visible,

@@ -1,5 +1,7 @@
 """A small layered layout for graphs drawn left to right (after Sugiyama, Tagawa and Toda, 1981); no Graphviz.
 
+Numbers in, numbers out: the stored pictures of :mod:`nnlib.plot` and the moving ones of :mod:`nnlib.widgets` use it.
+
 Layers by longest path, order within a layer by barycentres, heights by least squares with a minimal distance. An edge
 becomes a chain of invisible vertices: the first holds its label, the others keep a long edge off the nodes between.
 """
@@ -9,14 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
-from matplotlib.font_manager import FontProperties
-from matplotlib.path import Path
-from matplotlib.textpath import TextPath
 
-__all__ = ["Box", "Layout", "Link", "curve", "layered", "rim", "text_width"]
+__all__ = ["Box", "Layout", "Link", "bends", "layered", "rim"]
 
 
 @dataclass
@@ -54,15 +52,6 @@ class Layout:
 
     width: float
     height: float
-
-
-@cache
-def text_width(text: str, size: float, weight: str = "normal", style: str = "normal") -> float:
-    """Width of a text in inches."""
-    if not text.strip():
-        return 0.0
-    font = FontProperties(family="DejaVu Sans", weight=weight, style=style)
-    return max(TextPath((0, 0), line, size=size, prop=font).get_extents().width / 72 for line in text.split("\n"))
 
 
 def _layers(boxes: Sequence[Box], links: Sequence[Link]) -> None:
@@ -136,20 +125,27 @@ def _separated(wanted: np.ndarray, heaviness: np.ndarray, distances: np.ndarray)
     return -(np.repeat([b[0] for b in blocks], [int(b[2]) for b in blocks]) + shift)
 
 
-def curve(points: Sequence[tuple[float, float]], arrival: tuple[float, float] | None = None) -> Path:
-    """A smooth path through ``points``, level at each of them; ``arrival`` is the direction at the last."""
+def bends(
+    points: Sequence[tuple[float, float]], arrival: tuple[float, float] | None = None
+) -> list[list[tuple[float, float]]]:
+    """A smooth way through ``points``, level at each of them; ``arrival`` is the direction at the last.
+
+    Each piece is what it adds to the points before it: one point for a straight line, three (two handles and an end)
+    for a cubic curve. The first is the beginning.
+
+    >>> bends([(0, 0), (1, 0), (3, 2)])
+    [[(0, 0)], [(1, 0)], [(2.0, 0), (2.0, 2.0), (3, 2)]]
+    """
     points = [p for n, p in enumerate(points) if n == 0 or math.dist(p, points[n - 1]) > 1e-6]
-    vertices, codes = [points[0]], [Path.MOVETO]
+    pieces = [[points[0]]]
     for n, ((x0, y0), (x1, y1)) in enumerate(zip(points, points[1:]), 2):
         if abs(y1 - y0) < 1e-6:
-            vertices.append((x1, y1))
-            codes.append(Path.LINETO)
+            pieces.append([(x1, y1)])
             continue
         reach = 0.5 * abs(x1 - x0)
         dx, dy = arrival if arrival and n == len(points) else (1.0, 0.0)
-        vertices += [(x0 + reach, y0), (x1 - reach * dx, y1 - reach * dy), (x1, y1)]
-        codes += [Path.CURVE4] * 3
-    return Path(vertices, codes)
+        pieces.append([(x0 + reach, y0), (x1 - reach * dx, y1 - reach * dy), (x1, y1)])
+    return pieces
 
 
 def rim(point: tuple[float, float], x: float, y: float, radius: float) -> tuple[float, float]:
