@@ -27,16 +27,7 @@ import numpy as np
 
 from . import autograd, cuda, kernels
 from .autograd import Node, _mode
-from .device import (
-    _quiet,
-    _settings,
-    accelerators,
-    device_of,
-    get_array_module,
-    quietly,
-    rng,
-    special,
-)
+from .device import _quiet, _state, accelerators, device_of, get_array_module, quietly, rng, special
 
 __all__ = [
     "Tensor", "abs", "add", "all", "allclose", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort",
@@ -476,7 +467,7 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
             cuda.same_device(name, names, raw)
         if check or not values or (dtype is not float32 and dtype is not None and dtype.kind != "f"):
             converted = _check_arguments(name, names, kinds, raw, same_dtype)
-        token = _settings.set(_quiet)  # Inf and NaN flow silently, as in PyTorch; see detect_anomaly
+        token = _state.set(_quiet)  # Inf and NaN flow silently, as in PyTorch; see detect_anomaly
         try:
             out, *grad_fns = (cuda.on_device(values[0]._data, function) if accelerators else function)(*raw)
         except ValueError as error:
@@ -486,7 +477,7 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
         except MemoryError as error:
             raise cuda.explained(error, name) from None
         finally:
-            _settings.reset(token)
+            _state.reset(token)
         extra = None
         if type(out) is tuple:
             out, *extra = out
@@ -536,13 +527,13 @@ def _quick(general: Any, function: Any, binary: bool) -> Any:
         if accelerators and (type(x) in accelerators or type(y) in accelerators):
             return general(*args)
         values = args if a_is and b_is else (a,) if a_is else (b,)
-        token = _settings.set(_quiet)
+        token = _state.set(_quiet)
         try:
             out, grad_a, grad_b = function(x, y) if binary else (*function(x), None)
         except (ValueError, AttributeError, TypeError):
             return general(*args)  # which says what is wrong
         finally:
-            _settings.reset(token)
+            _state.reset(token)
         if type(out) is tuple:
             return general(*args)
         result = Tensor(out)
@@ -1001,8 +992,7 @@ def maximum(input: Array, other: Array):
     >>> nn.maximum(nn.tensor([1.0, 5.0]), 2.0).tolist()
     [2.0, 5.0]
     """
-    xp = get_array_module(input, other)
-    return _route(input, other, xp.maximum, xp.less)
+    return _route(input, other, "maximum", "less")
 
 
 @op
@@ -1012,17 +1002,17 @@ def minimum(input: Array, other: Array):
     >>> nn.minimum(nn.tensor([1.0, 5.0]), 2.0).tolist()
     [1.0, 2.0]
     """
-    xp = get_array_module(input, other)
-    return _route(input, other, xp.minimum, xp.greater)
+    return _route(input, other, "minimum", "greater")
 
 
-def _route(x: Array, y: Array, choose: Any, loses: Any) -> Any:
+def _route(x: Array, y: Array, choose: str, lose: str) -> Any:
     xp = get_array_module(x, y)
 
-    def share(mine, theirs):  # NaN loses to nobody
-        return lambda g: unbroadcast(g * (1 - loses(mine, theirs) - 0.5 * xp.equal(mine, theirs)).astype(g.dtype), mine)
+    def share(g, mine, theirs):  # NaN loses to nobody
+        part = 1 - getattr(xp, lose)(mine, theirs) - 0.5 * xp.equal(mine, theirs)
+        return unbroadcast(g * part.astype(g.dtype), mine)
 
-    return choose(x, y), share(x, y), share(y, x)
+    return getattr(xp, choose)(x, y), lambda g: share(g, x, y), lambda g: share(g, y, x)
 
 
 @op
@@ -1860,9 +1850,11 @@ def diagonal(input: Array, offset: int = 0):
     return x.diagonal(offset), grad
 
 
-def _check_matrix(name: str, x: Array) -> None:
+def _triangle(name: str, x: Array, diagonal: int) -> Any:
     if x.ndim < 2:
         raise ValueError(f"{name}: needs a matrix, or a batch of them, got shape {x.shape}. Use x.reshape(1, -1).")
+    cut = getattr(get_array_module(x), name)
+    return cut(x, diagonal), lambda g: cut(g, diagonal)
 
 
 @op
@@ -1872,9 +1864,7 @@ def tril(input: Array, diagonal: int = 0):
     >>> nn.tril(nn.ones(2, 2)).tolist()
     [[1.0, 0.0], [1.0, 1.0]]
     """
-    xp = get_array_module(input)
-    _check_matrix("tril", input)
-    return xp.tril(input, diagonal), lambda g: xp.tril(g, diagonal)
+    return _triangle("tril", input, diagonal)
 
 
 @op
@@ -1884,9 +1874,7 @@ def triu(input: Array, diagonal: int = 0):
     >>> nn.triu(nn.ones(2, 2)).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
     """
-    xp = get_array_module(input)
-    _check_matrix("triu", input)
-    return xp.triu(input, diagonal), lambda g: xp.triu(g, diagonal)
+    return _triangle("triu", input, diagonal)
 
 
 # ---------------------------------------------------------------------------------------------- choosing
@@ -2161,7 +2149,6 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-
     >>> nn.allclose(nn.tensor([1.0]), nn.tensor([1.0 + 1e-7]))
     True
     """
-    _check_tensor("allclose", "input", input)
     _check_tensor("allclose", "other", other)
     x, y = input._data, other._data
     try:
@@ -2170,17 +2157,13 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-
         raise _shape_error("allclose", [x, y], error) from None
 
 
-def clone(input: Tensor) -> Tensor:
+@op
+def clone(input: Array):
     """A copy inside the graph.  PyTorch: ``torch.clone``.
 
     >>> a = nn.tensor([1.0]); b = nn.clone(a); b.data[0] = 5; a.item()
     1.0
     """
-    return _clone(input)
-
-
-@op
-def _clone(input: Array):
     return +input if input.dtype.kind != "b" else input.copy(), lambda g: g
 
 
@@ -2231,12 +2214,11 @@ def detect_anomaly() -> Any:
 # ---------------------------------------------------------------------------------------------- methods and operators
 
 
-def _in_place(symbol: str, ufunc: str) -> Any:
-    def change(self: Tensor, other: Any) -> Tensor:
-        def write(array: Any, value: Any) -> None:
-            getattr(get_array_module(array), ufunc)(array, value, out=array, casting="same_kind")
+def _in_place(name: str, symbol: str) -> Any:
+    write, fix = getattr(operator, f"i{name}"), f"x = x {symbol} y (a running sum adds loss.item())"
 
-        return self._change(f"x {symbol}= y", other, write, f"x = x {symbol} y (a running sum adds loss.item())")
+    def change(self: Tensor, other: Any) -> Tensor:
+        return self._change(f"x {symbol}= y", other, write, fix)
 
     change.__doc__ = f"x {symbol}= y, in place."
     return change
@@ -2290,10 +2272,8 @@ for _name, _function in {
     setattr(Tensor, f"__{_name}__", _function)
 for _name, _function in {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul}.items():
     setattr(Tensor, f"__r{_name}__", _reflected(_function))
-for _name, _symbol, _ufunc in (
-    ("add", "+", "add"), ("sub", "-", "subtract"), ("mul", "*", "multiply"), ("truediv", "/", "divide"),
-):  # fmt: skip
-    _function = _in_place(_symbol, _ufunc)
+for _name, _symbol in (("add", "+"), ("sub", "-"), ("mul", "*"), ("truediv", "/")):
+    _function = _in_place(_name, _symbol)
     setattr(Tensor, f"__i{_name}__", _function)
     setattr(Tensor, _name.removeprefix("true") + "_", _function)
 for _name in ("and", "or", "xor"):

@@ -145,7 +145,7 @@ class _Errstate:
     reset = staticmethod(np.errstate.__exit__)
 
 
-_settings, _quiet = _quiet_settings()
+_state, _quiet = _quiet_settings()
 
 
 def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -153,10 +153,10 @@ def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        token = _settings.set(_quiet)
+        token = _state.set(_quiet)
         try:
             return function(*args, **kwargs)
         finally:
-            _settings.reset(token)
+            _state.reset(token)
 
     return call

@@ -13,21 +13,10 @@ import numpy as np
 from . import kernels
 from .conv import *  # noqa: F403
 from .conv import once
-from .core import (
-    Array,
-    Tensor,
-    _as_float,
-    _axes,
-    _check_tensor,
-    erf,
-    op,
-    sigmoid,
-    unbroadcast,
-    where,
-)
+from .core import Array, Tensor, _as_float, _axes, _check_tensor, op, sigmoid, unbroadcast, where
 from .core import logsumexp as logsumexp  # PyTorch has these two in F as well
 from .core import tanh as tanh
-from .device import get_array_module, rng
+from .device import get_array_module, rng, special
 
 # ---------------------------------------------------------------------------------------------- activations
 
@@ -91,7 +80,7 @@ def gelu(input: Array, approximate: str = "none"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}. Use approximate='tanh'.")
     if kernels.fit(x):
         return kernels.elementwise("gelu", x), lambda g: kernels.elementwise("gelu_grad", x, g)
-    below = 0.5 * (1 + erf(Tensor(x / math.sqrt(2)))._data)
+    below = 0.5 * (1 + special("erf", math.erf, x / math.sqrt(2)))
     density = xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
     return x * below, lambda g: g * (below + x * density)
 
@@ -519,12 +508,9 @@ def _check_classes(name: str, index: Any, classes: int, ignore_index: int | None
     if ignore_index is not None:
         bad &= index != ignore_index
     if bad.any():
-        place = np.argwhere(np.asarray(bad.tolist()))[0].tolist() if index.ndim else []
-        where_ = f" at position {place[0] if len(place) == 1 else tuple(place)}" if place else ""
-        raise ValueError(
-            f"{name}: target must hold class indices 0…{classes - 1}, got {int(index[tuple(place)])}{where_}. "
-            "Labels start at 0."
-        )
+        place = tuple(np.argwhere(np.asarray(bad.tolist()))[0].tolist()) if index.ndim else ()
+        came = f"{int(index[place])}" + (f" at position {place[0] if len(place) == 1 else place}" if place else "")
+        raise ValueError(f"{name}: target must hold class indices 0…{classes - 1}, got {came}. Labels start at 0.")
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
@@ -605,21 +591,17 @@ def _cross_entropy(input: Array, target: Any, ignore_index: int):
 
 
 def _check_weight(name: str, input: Tensor, weight: Any) -> None:
-    classes = input.shape[min(1, input.ndim - 1) :][:1]
-    if weight is not None and weight.shape != classes:
-        raise ValueError(
-            f"{name}: weight must hold one number per class, shape {classes}, got {weight.shape}. Use nn.ones{classes}."
-        )
+    shape = input.shape[min(1, input.ndim - 1) :][:1]
+    if weight is not None and weight.shape != shape:
+        raise ValueError(f"{name}: weight must be {shape}, a number per class, got {weight.shape}. Use nn.ones{shape}.")
 
 
 def _check_target(name: str, z: Any, y: Any, ignore_index: int | None, look: bool = True) -> None:
     expected = z.shape[:1] + z.shape[2:] if z.ndim > 1 else ()
     if not z.ndim or y.shape != expected:
         fix = "target.argmax(1) of one-hot rows" if y.shape == z.shape else "target.reshape(-1)"
-        raise ValueError(
-            f"{name}: input {z.shape} expects target of shape {expected} (a class index per example), got {y.shape}. "
-            f"Use {fix}."
-        )
+        wanted = f"input {z.shape} expects target of shape {expected} (a class index per example)"
+        raise ValueError(f"{name}: {wanted}, got {y.shape}. Use {fix}.")
     if look:
         _check_classes(name, y, z.shape[1] if z.ndim > 1 else z.shape[0], ignore_index)
 

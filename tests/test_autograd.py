@@ -428,7 +428,7 @@ def test_quietly_is_errstate_and_leaves_numpys_settings_alone() -> None:
         return np.geterr(), np.float32(1) / np.float32(0)
 
     before, size = np.geterr(), np.getbufsize()
-    assert device._settings is not device._Errstate  # this NumPy keeps its settings where we look for them
+    assert device._state is not device._Errstate  # this NumPy keeps its settings where we look for them
     with np.errstate(all="raise"):
         assert device.quietly(divide)() == np.errstate(all="ignore")(divide)()
         with pytest.raises(FloatingPointError):
@@ -440,7 +440,7 @@ def test_quietly_is_errstate_and_leaves_numpys_settings_alone() -> None:
 
 
 def test_without_the_variable_of_numpys_settings_errstate_itself_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("_settings", device._Errstate), ("_quiet", None)):
+    for name, value in (("_state", device._Errstate), ("_quiet", None)):
         monkeypatch.setattr(device, name, value)
         monkeypatch.setattr(nn.core, name, value)
     x = nn.tensor(0.0, requires_grad=True)
