@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import functional as F
-from .core import Tensor, as_tensor, broadcast_to, sigmoid
+from .core import Tensor, as_tensor, broadcast_to, sigmoid, where
 from .device import get_array_module, rng, special
 
 __all__ = ["Bernoulli", "Categorical", "Distribution", "Laplace", "Normal", "Poisson", "kl_divergence"]
@@ -49,29 +49,37 @@ def _drawn(values: Any, like: Tensor) -> Any:
     return get_array_module(like.data).asarray(values)
 
 
-def _positive(name: str, value: Tensor, argument: str, fix: str) -> None:
-    if not (value._data > 0).all():
-        raise ValueError(f"{name}: {argument} must be > 0, got {float(value._data.min()):.4g}. {fix}")
-
-
 def _at(value: Any, like: Tensor) -> Tensor:
     value = value if isinstance(value, Tensor) else as_tensor(np.asarray(value)).to(like.device)
     return value.to(like.dtype) if value.dtype != like.dtype else value
 
 
-class Normal(Distribution):
+class _Symmetric(Distribution):
+    """A density around ``loc``, stretched by ``scale``."""
+
+    _noise: Any  # draws of a shape, with loc 0 and scale 1
+
+    def __init__(self, loc: Any, scale: Any) -> None:
+        self.loc, self.scale = _parameter(loc, scale), _parameter(scale, loc)
+        if not (self.scale._data > 0).all():
+            name, least = type(self).__name__, float(self.scale._data.min())
+            raise ValueError(f"{name}: scale must be > 0, got {least:.4g}. Use F.softplus or exp for a learned scale.")
+
+    mean = property(lambda self: self.loc)
+
+    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        """loc + scale·noise"""
+        shape = (*sample_shape, *np.broadcast_shapes(self.loc.shape, self.scale.shape))
+        noise = _drawn(self._noise(shape), self.loc)
+        return Tensor((self.loc.data + self.scale.data * noise).astype(self.loc.dtype))
+
+class Normal(_Symmetric):
     """N(loc, scale²).  PyTorch: ``distributions.Normal``.
 
     >>> f"{nn.distributions.Normal(0.0, 1.0).log_prob(nn.tensor(0.0)).item():.4f}"
     '-0.9189'
     """
 
-    def __init__(self, loc: Any, scale: Any) -> None:
-        self.loc = _parameter(loc, scale)
-        self.scale = _parameter(scale, loc)
-        _positive("Normal", self.scale, "scale", "Use F.softplus or exp for a learned scale.")
-
-    mean = property(lambda self: self.loc)
     variance = property(lambda self: self.scale.square())
 
     def log_prob(self, value: Any) -> Tensor:
@@ -83,26 +91,17 @@ class Normal(Distribution):
         """½ + ½ ln 2π + ln scale"""
         return self.scale.log() + 0.5 + 0.5 * math.log(2 * math.pi) + self.loc * 0
 
-    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
-        """loc + scale·N(0, 1)"""
-        shape = (*sample_shape, *np.broadcast_shapes(self.loc.shape, self.scale.shape))
-        noise = _drawn(rng().standard_normal(shape), self.loc)
-        return Tensor((self.loc.data + self.scale.data * noise).astype(self.loc.dtype))
+    def _noise(self, shape: tuple[int, ...]) -> Any:
+        return rng().standard_normal(shape)
 
 
-class Laplace(Distribution):
+class Laplace(_Symmetric):
     """Density e^(−|x − loc|/scale)/(2·scale): a sharper peak and longer tails.  PyTorch: ``distributions.Laplace``.
 
     >>> f"{nn.distributions.Laplace(0.0, 1.0).log_prob(nn.tensor(2.0)).item():.4f}"
     '-2.6931'
     """
 
-    def __init__(self, loc: Any, scale: Any) -> None:
-        self.loc = _parameter(loc, scale)
-        self.scale = _parameter(scale, loc)
-        _positive("Laplace", self.scale, "scale", "Use F.softplus or exp for a learned scale.")
-
-    mean = property(lambda self: self.loc)
     variance = property(lambda self: 2 * self.scale.square())
 
     def log_prob(self, value: Any) -> Tensor:
@@ -113,11 +112,8 @@ class Laplace(Distribution):
         """1 + ln(2·scale)"""
         return 1 + (2 * self.scale).log() + self.loc * 0
 
-    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
-        """Draws from the double exponential"""
-        shape = (*sample_shape, *np.broadcast_shapes(self.loc.shape, self.scale.shape))
-        noise = _drawn(rng().laplace(size=shape), self.loc)
-        return Tensor((self.loc.data + self.scale.data * noise).astype(self.loc.dtype))
+    def _noise(self, shape: tuple[int, ...]) -> Any:
+        return rng().laplace(size=shape)
 
 
 class Bernoulli(Distribution):
@@ -228,8 +224,6 @@ class Poisson(Distribution):
 
 def _xlogy(x: Tensor, y: Tensor) -> Tensor:
     """x ln y with 0 ln 0 = 0."""
-    from .core import where
-
     zero = x.eq(0)
     return where(zero, 0.0 * y, x * where(zero & y.eq(0), y + 1, y).log())
 
@@ -249,12 +243,9 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
         ratio, distance = p.scale / q.scale, (p.loc - q.loc).abs()
         return -ratio.log() + distance / q.scale + ratio * (-distance / p.scale).exp() - 1
     if isinstance(p, Bernoulli) and isinstance(q, Bernoulli):
-        return F.binary_cross_entropy_with_logits(q.logits + 0 * p.logits, p.probs + 0 * q.probs, reduction="none") - (
-            p.entropy()
-        )
+        both = F.binary_cross_entropy_with_logits(q.logits + 0 * p.logits, p.probs + 0 * q.probs, reduction="none")
+        return both - p.entropy()
     if isinstance(p, Categorical) and isinstance(q, Categorical):
-        from .core import where
-
         gap = p.log_probs - q.log_probs  # nan where both are impossible, and there the term is 0
         return (p.probs * where(p.probs.eq(0), 0.0 * p.probs, gap)).sum(-1)
     if isinstance(p, Poisson) and isinstance(q, Poisson):

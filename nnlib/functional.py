@@ -657,10 +657,8 @@ def nll_loss(
     y = target.data
     counted = y != ignore_index
     safe = get_array_module(y).where(counted, y, 0)
-    if input.ndim == 1:
-        picked = input[int(safe)]
-    else:
-        picked = input.gather(1, Tensor(safe).unsqueeze(1)).squeeze(1)
+    dim = 1 if input.ndim > 1 else 0
+    picked = input.gather(dim, Tensor(safe).unsqueeze(dim)).squeeze(dim)
     weights = Tensor(counted.astype(input.dtype))
     weights = weights if weight is None else weight.detach()[Tensor(safe)] * weights
     losses = -picked * weights
