@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import kernels
-from .core import Array, Tensor, op
+from .core import Array, Tensor, _check_integer, _check_one_of, op
 from .device import get_array_module
 
 __all__ = [
@@ -216,8 +216,7 @@ def conv1d_matrix(weight: Tensor, length: int, stride: Any = 1, padding: Any = 0
     """
     if getattr(weight, "ndim", 0) != 1:
         raise ValueError(f"conv1d_matrix: weight must be one kernel (k,), got {np.shape(weight)}. Use weight[0, 0].")
-    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
-        raise ValueError(f"conv1d_matrix: length must be an integer >= 1, got {length!r}. Use len(z).")
+    _check_integer("conv1d_matrix", length=length)
     k, kernel = weight.shape[0], weight.data[None, None]
     signal = np.broadcast_to(np.float32(0), (1, 1, length))
     (s,), ((left, right),), (d,) = _settings("conv1d_matrix", signal, kernel, None, stride, padding, dilation, 1)
@@ -446,8 +445,7 @@ def pad(input: Array, pad: Any, mode: str = "constant", value: float | None = No
         out = _crop(_pad_zeros(x, grown, 0 if value is None else value), cut)
         return out, lambda g: _crop(_pad_zeros(g, cut), grown)
     modes: dict[str, Any] = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-    if mode not in modes:
-        raise ValueError(f"pad: mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}.")
+    _check_one_of("pad", ("constant", *modes), mode=mode)
     if value is not None:
         raise ValueError(f"pad: mode {mode!r} takes no value, got {value}. Use mode='constant'.")
     if x.ndim - len(p) not in (1, 2) or len(p) > 3:

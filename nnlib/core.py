@@ -856,8 +856,7 @@ def linspace(start: float, end: float, steps: int, dtype: Any = None, device: An
     >>> nn.linspace(0, 1, 3).tolist()
     [0.0, 0.5, 1.0]
     """
-    if not isinstance(steps, (int, np.integer)) or steps < 0:
-        raise ValueError(f"linspace: steps must be an integer >= 0, got {steps!r}. Use linspace(start, end, 2).")
+    _check_integer("linspace", 0, 2, steps=steps)
     return _made(np.linspace(start, end, steps, dtype=dtype or _default_dtype), device)
 
 
@@ -1756,8 +1755,7 @@ def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Ten
     axis = _axis("split", input, dim)
     n, sizes = input.shape[axis], split_size_or_sections
     if isinstance(sizes, int):
-        if sizes < 1:
-            raise ValueError(f"split: pieces need a size >= 1, got {sizes}. Use split(t, 1) for single rows.")
+        _check_integer("split", split_size_or_sections=sizes)
         sizes = [builtins.min(sizes, n - i) for i in range(0, n, sizes)]
     if not isinstance(sizes, (tuple, list)) or math.fsum(sizes) != n:
         raise ValueError(f"split: {sizes} must add up to length {n} of dim {dim}. Use split(t, size) for equal ones.")
@@ -1771,8 +1769,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     >>> [len(t) for t in nn.chunk(nn.arange(5), 2)]
     [3, 2]
     """
-    if not isinstance(chunks, int) or chunks < 1:
-        raise ValueError(f"chunk: chunks must be >= 1, got {chunks}. Use chunk(t, 2) for halves.")
+    _check_integer("chunk", fix=2, chunks=chunks)
     return split(input, -(-input.shape[dim] // chunks) or 1, dim)
 
 

@@ -13,9 +13,12 @@ import numpy as np
 from . import kernels
 from .conv import *  # noqa: F403
 from .conv import once
-from .core import Array, Tensor, _as_float, _axes, _check_tensor, op, sigmoid, unbroadcast, where
+from .core import Array, Tensor, _as_float, _axes, op, sigmoid, unbroadcast, where
 from .core import logsumexp as logsumexp  # PyTorch has these two in F as well
 from .core import tanh as tanh
+
+# isort: split
+from .core import _check_integer, _check_number, _check_one_of, _check_tensor
 from .device import get_array_module, rng, special
 
 # ---------------------------------------------------------------------------------------------- activations
@@ -71,13 +74,12 @@ def gelu(input: Array, approximate: str = "none"):
     '0.841345'
     """
     x, xp = _as_float(input), get_array_module(input)
+    _check_one_of("gelu", ("tanh", "none"), approximate=approximate)
     if approximate == "tanh":
         scale = math.sqrt(2 / math.pi)
         bent = xp.tanh(scale * (x + 0.044715 * x**3))
         slope = 0.5 * (1 + bent) + 0.5 * x * (1 - bent * bent) * scale * (1 + 3 * 0.044715 * x * x)
         return 0.5 * x * (1 + bent), lambda g: g * slope
-    if approximate != "none":
-        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}. Use approximate='tanh'.")
     if kernels.fit(x):
         return kernels.elementwise("gelu", x), lambda g: kernels.elementwise("gelu_grad", x, g)
     below = 0.5 * (1 + special("erf", math.erf, x / math.sqrt(2)))
@@ -142,8 +144,7 @@ def maxout(input: Tensor, pieces: int) -> Tensor:
     [[5.0, 3.0]]
     """
     _check_tensor("maxout", "input", input)
-    if isinstance(pieces, bool) or not isinstance(pieces, int) or pieces < 1:
-        raise ValueError(f"maxout: pieces must be an integer >= 1, got {pieces}. Use pieces=2.")
+    _check_integer("maxout", fix=2, pieces=pieces)
     if input.shape[-1] % pieces:
         raise ValueError(f"maxout: {pieces=} must divide the last of {input.shape}. Use Linear(in, out * {pieces}).")
     return input.reshape(*input.shape[:-1], input.shape[-1] // pieces, pieces).max(-1).values
@@ -244,11 +245,6 @@ def _dropout(input: Array, mask: Any):
     return input * mask, lambda g: g * mask
 
 
-def _check_probability(name: str, p: Any) -> None:
-    if isinstance(p, (bool, str)) or not hasattr(p, "__float__") or not 0 <= p <= 1:
-        raise ValueError(f"{name}: p is a probability in 0…1, got {p!r}. Use p=0.5 to drop half.")
-
-
 def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """Zero each element with probability p and scale the rest by 1/(1 − p).  PyTorch: ``F.dropout``.
 
@@ -258,7 +254,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0])
     """
     _check_tensor("dropout", "input", input)
-    _check_probability("dropout", p)
+    _check_number("dropout", 0.5, most=1, p=p)
     if not training or p == 0:
         return input
     xp = get_array_module(input._data)
@@ -268,35 +264,6 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 
 
 # ---------------------------------------------------------------------------------------------- normalisation
-
-
-def _standardise(name: str, rows: Array, eps: float) -> tuple[Array, Any]:
-    """Each row (R, M) to x̂ = (x − μ)/√(σ² + eps), and the gradient.
-
-    μ and σ depend on every x, so a gradient g of x̂ loses its mean and its component along x̂:
-    ∂x = (g − mean g − x̂·mean(g·x̂))/σ.
-    """
-    _check_eps(name, eps)
-    xp, M = get_array_module(rows), rows.dtype.type(rows.shape[1])
-    mean = _row_sums(rows) / M
-    hat = rows - mean[:, None]
-    var = _row_dots(hat, hat) / M
-    scale = 1 / xp.sqrt(var + rows.dtype.type(eps))
-    hat *= scale[:, None]
-
-    def grad(g):
-        share = hat * (_row_dots(g, hat) / M)[:, None]
-        xp.subtract(g, share, out=share)
-        share -= (_row_sums(g) / M)[:, None]
-        share *= scale[:, None]
-        return share
-
-    return hat, grad
-
-
-def _check_eps(name: str, eps: float) -> None:
-    if not eps >= 0:
-        raise ValueError(f"{name}: eps must be >= 0, got {eps}. Use 1e-5.")
 
 
 def _row_sums(a: Array) -> Array:
@@ -309,18 +276,40 @@ def _row_dots(a: Array, b: Array) -> Array:
     return (a[:, None, :] @ b[:, :, None])[:, 0, 0]  # (R, 1, M) @ (R, M, 1)
 
 
-def _affine(hat: Array, weight: Any, bias: Any, grad_hat: Any) -> tuple[Any, ...]:
-    """out = x̂·weight + bias (either may be missing), with the gradients of x, weight and bias."""
-    xp = get_array_module(hat)
-    out = hat if weight is None else hat * weight
-    if bias is not None:
-        out = xp.add(out, bias, out=None if weight is None else out)
-    return (
-        out,
-        lambda g: grad_hat(g if weight is None else g * weight),
-        lambda g: unbroadcast(g * hat, weight),
-        lambda g: unbroadcast(g, bias),
-    )
+def _norm_rows(
+    x: Array, rows: int, groups: int, inner: int, weight: Any, bias: Any, eps: float
+) -> tuple[Array, Any, Any, Any]:
+    """Each of ``rows`` rows of x to x̂ = (x − μ)/√(σ² + eps), then x̂·weight + bias (either may be missing).
+
+    The shape of ``weight`` and ``bias`` is that of x but for ``inner`` axes at its end. μ and σ depend on every x of
+    a row, so a gradient g of x̂ loses its mean and its component along x̂: ∂x = (g − mean g − x̂·mean(g·x̂))/σ.
+    """
+    if kernels.fit(x, weight, bias):
+        return kernels.norm_rows(x, rows, weight, bias, groups, math.prod(x.shape[x.ndim - inner :]), eps)
+    xp, size = get_array_module(x), x.size // max(rows, 1)
+    M = x.dtype.type(size)
+    hat = x.reshape(rows, size)
+    hat = hat - (_row_sums(hat) / M)[:, None]
+    scale = 1 / xp.sqrt(_row_dots(hat, hat) / M + x.dtype.type(eps))
+    hat *= scale[:, None]
+    w, b = (None if v is None else v.reshape(*v.shape, *[1] * inner) for v in (weight, bias))
+    full = hat.reshape(x.shape)
+    out = full if w is None else full * w
+    if b is not None:
+        out = xp.add(out, b, out=None if w is None else out)
+
+    def grad_x(g):
+        g = (g if w is None else g * w).reshape(rows, size)
+        share = hat * (_row_dots(g, hat) / M)[:, None]
+        xp.subtract(g, share, out=share)
+        share -= (_row_sums(g) / M)[:, None]
+        share *= scale[:, None]
+        return share.reshape(x.shape)
+
+    def grad_weight(g):
+        return unbroadcast(g * full, w).reshape(weight.shape)
+
+    return out, grad_x, grad_weight, lambda g: unbroadcast(g, b).reshape(bias.shape)
 
 
 @op(same_dtype=True)
@@ -345,11 +334,11 @@ def batch_norm(
         raise ValueError(f"batch_norm: expects input (N, C) or (N, C, …), got {x.shape}. Use x.unsqueeze(1).")
     (N, C), xp = x.shape[:2], get_array_module(x)
     _check_statistics("batch_norm", C, running_mean, running_var, weight, bias)
-    _check_eps("batch_norm", eps)
+    _check_number("batch_norm", 1e-5, eps=eps)
     if not training and (running_mean is None or running_var is None):
         raise ValueError("batch_norm: needs running_mean and running_var, or training=True, got None. Give it either.")
-    if momentum is not None and not 0 <= momentum <= 1:
-        raise ValueError(f"batch_norm: momentum must lie in 0…1, got {momentum}. Use 0.1.")
+    if momentum is not None:
+        _check_number("batch_norm", 0.1, most=1, momentum=momentum)
     n = N * math.prod(x.shape[2:])  # values per channel
     if training and n < 2:
         raise ValueError(
@@ -435,14 +424,8 @@ def layer_norm(input: Array, normalized_shape: Any, weight: Array = None, bias: 
     for what, array in (("weight", weight), ("bias", bias)):
         if array is not None and array.shape != shape:
             raise ValueError(f"layer_norm: {what} must have shape {shape}, got {array.shape}. Reshape it.")
-    size = math.prod(shape)
-    rows = x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), size)
-    if kernels.fit(x, weight, bias):
-        _check_eps("layer_norm", eps)
-        return kernels.norm_rows(x, len(rows), weight, bias, 1, 1, eps)
-    hat, grad_hat = _standardise("layer_norm", rows, eps)
-    hat = hat.reshape(x.shape)
-    return _affine(hat, weight, bias, lambda g: grad_hat(g.reshape(rows.shape)).reshape(x.shape))
+    _check_number("layer_norm", 1e-5, eps=eps)
+    return _norm_rows(x, math.prod(x.shape[: x.ndim - len(shape)]), 1, 0, weight, bias, eps)
 
 
 @op(same_dtype=True)
@@ -459,33 +442,23 @@ def group_norm(input: Array, num_groups: int, weight: Array = None, bias: Array 
     x = input
     if x.ndim < 2:
         raise ValueError(f"group_norm: expects input (N, C) or (N, C, …), got {x.shape}. Use x.unsqueeze(0).")
-    if isinstance(num_groups, bool) or not isinstance(num_groups, int) or num_groups < 1 or x.shape[1] % num_groups:
+    _check_integer("group_norm", num_groups=num_groups)
+    _check_number("group_norm", 1e-5, eps=eps)
+    if x.shape[1] % num_groups:
         raise ValueError(f"group_norm: num_groups={num_groups!r} must divide the {x.shape[1]} channels of {x.shape}.")
     _check_statistics("group_norm", x.shape[1], None, None, weight, bias)
-    N, C = x.shape[:2]
-    rows = x.reshape(N * num_groups, C // num_groups * math.prod(x.shape[2:]))
-    if kernels.fit(x, weight, bias):
-        _check_eps("group_norm", eps)
-        return kernels.norm_rows(x, len(rows), weight, bias, num_groups, math.prod(x.shape[2:]), eps)
-    hat, grad_hat = _standardise("group_norm", rows, eps)
-    w, b = (None if v is None else v.reshape(1, C, *[1] * (x.ndim - 2)) for v in (weight, bias))
-    out, grad_x, grad_weight, grad_bias = _affine(
-        hat.reshape(x.shape), w, b, lambda g: grad_hat(g.reshape(rows.shape)).reshape(x.shape)
-    )
-    return out, grad_x, lambda g: grad_weight(g).reshape(-1), lambda g: grad_bias(g).reshape(-1)
+    return _norm_rows(x, len(x) * num_groups, num_groups, x.ndim - 2, weight, bias, eps)
 
 
 # ---------------------------------------------------------------------------------------------- losses
 
 
+_REDUCTIONS = ("mean", "sum", "none")
+
+
 def _reduce(values: Tensor, reduction: str, name: str) -> Tensor:
-    _check_reduction(name, reduction)
+    _check_one_of(name, _REDUCTIONS, reduction=reduction)
     return values if reduction == "none" else values.mean() if reduction == "mean" else values.sum()
-
-
-def _check_reduction(name: str, reduction: str, *more: str) -> None:
-    if reduction not in ("mean", "sum", "none", *more):
-        raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}. Use reduction='mean'.")
 
 
 def _check_same_shape(name: str, input: Any, target: Any) -> None:
@@ -548,11 +521,10 @@ def cross_entropy(
     """
     _check_tensor("cross_entropy", "input", input)
     _check_tensor("cross_entropy", "target", target)
-    _check_reduction("cross_entropy", reduction)
+    _check_one_of("cross_entropy", _REDUCTIONS, reduction=reduction)
     if input.dtype.kind != "f":
         raise TypeError(f"cross_entropy: input must hold floating-point logits, got {input.dtype}. Use input.float().")
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing must lie in 0…1, got {label_smoothing}. Use 0.1.")
+    _check_number("cross_entropy", 0.1, most=1, label_smoothing=label_smoothing)
     _check_weight("cross_entropy", input, weight)
     if target.dtype.kind == "f":
         return _cross_entropy_shares(input, target, weight, reduction, label_smoothing)
@@ -651,7 +623,7 @@ def nll_loss(
     """
     _check_tensor("nll_loss", "input", input)
     _check_tensor("nll_loss", "target", target)
-    _check_reduction("nll_loss", reduction)
+    _check_one_of("nll_loss", _REDUCTIONS, reduction=reduction)
     _check_target("nll_loss", input._data, target._data, ignore_index)
     _check_weight("nll_loss", input, weight)
     y = target.data

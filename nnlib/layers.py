@@ -9,7 +9,10 @@ from typing import Any
 from . import functional as F
 from . import init
 from .conv import _pair
-from .core import Tensor, _check_integer, _check_one_of, as_tensor, flatten, ones, stack, zeros
+from .core import Tensor, as_tensor, flatten, ones, stack, zeros
+
+# isort: split
+from .core import _check_integer, _check_number, _check_one_of
 from .module import Module, Parameter
 
 __all__ = [
@@ -113,7 +116,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        F._check_probability("Dropout", p)
+        _check_number("Dropout", 0.5, most=1, p=p)
         self.p = p
 
     def forward(self, input: Tensor) -> Tensor:

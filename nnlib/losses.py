@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import functional as F
-from .core import _parameters
+from .core import _check_one_of, _parameters
 from .module import Module
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
 
 def _loss(name: str, function: Any, example: str, value: str, counterpart: str = "") -> type[Module]:
     """The module form of a loss function; unknown settings raise where the loss is made."""
-    known = _parameters(function)[2:]
+    known, reductions = _parameters(function)[2:], (*F._REDUCTIONS, *["batchmean"] * (name == "KLDivLoss"))
 
     class Loss(Module):
         def __init__(self, **settings: Any) -> None:
@@ -24,7 +24,7 @@ def _loss(name: str, function: Any, example: str, value: str, counterpart: str =
             for key in settings:
                 if key not in known:
                     raise TypeError(f"{name}: takes {', '.join(known)}; got {key!r}. Use {known[-1]}=….")
-            F._check_reduction(name, settings.get("reduction", "mean"), *(["batchmean"] if name == "KLDivLoss" else []))
+            _check_one_of(name, reductions, reduction=settings.get("reduction", "mean"))
             self.settings = settings
 
         def forward(self, input: Any, target: Any) -> Any:

@@ -59,8 +59,8 @@ bad("ones", "nn.ones(2.5)", TypeError, "lengths|2.5", "ones(1)", "nn.ones(1)")
 bad("randn", "nn.randn((2, -1))", ValueError, "lengths|-1", "randn(2, 1)", "nn.randn(2, 1)")
 bad("eye", "nn.eye(-2)", ValueError, "lengths|-2", "eye(1, 1)", "nn.eye(1, 1)")
 bad("arange", "nn.arange(0, 3, 0)", ValueError, "step|got 0", "step=1", "nn.arange(0, 3, step=1)")
-bad("linspace", "nn.linspace(0, 1, -1)", ValueError, "steps|-1", "linspace(start, end, 2)",
-    "start, end = 0, 1; nn.linspace(start, end, 2)")  # fmt: skip
+bad("linspace", "nn.linspace(0, 1, -1)", ValueError, "steps|-1", "steps=2",
+    "nn.linspace(0, 1, steps=2)")  # fmt: skip
 bad("randint", "nn.randint(3, 3, (2,))", ValueError, "high|3 and 3", "randint(3, 4, size)",
     "size = (2,); nn.randint(3, 4, size)")  # fmt: skip
 bad("randperm", "nn.randperm(-1)", ValueError, "-1", "randperm(1)", "nn.randperm(1)")
@@ -156,12 +156,12 @@ bad("cat", "nn.cat([nn.zeros(1), 3.0])", TypeError, "tensors|float", "nn.tensor(
     "nn.cat([nn.zeros(1), nn.tensor([3.0])])")  # fmt: skip
 bad("stack", "nn.stack([nn.zeros(2), nn.zeros(3)])", ValueError, "tensor 1|(3,)|(2,)", "cat",
     "nn.cat([nn.zeros(2), nn.zeros(3)])")  # fmt: skip
-bad("split", "t = nn.zeros(5); nn.split(t, 0)", ValueError, "size|0", "split(t, 1)",
-    "t = nn.zeros(5); nn.split(t, 1)")  # fmt: skip
+bad("split", "t = nn.zeros(5); nn.split(t, 0)", ValueError, "size|0", "split_size_or_sections=1",
+    "t = nn.zeros(5); nn.split(t, split_size_or_sections=1)")  # fmt: skip
 bad("split", "t = nn.zeros(5); nn.split(t, [2, 2])", ValueError, "[2, 2]|5", "split(t, size)",
     "t, size = nn.zeros(5), 2; nn.split(t, size)")  # fmt: skip
-bad("chunk", "t = nn.zeros(5); nn.chunk(t, 0)", ValueError, "chunks|0", "chunk(t, 2)",
-    "t = nn.zeros(5); nn.chunk(t, 2)")  # fmt: skip
+bad("chunk", "t = nn.zeros(5); nn.chunk(t, 0)", ValueError, "chunks|0", "chunks=2",
+    "t = nn.zeros(5); nn.chunk(t, chunks=2)")  # fmt: skip
 bad("roll", "nn.roll(nn.zeros(2, 2), (1, 2), 0)", ValueError, "(1, 2)|dims 0", "one shift per axis",
     "nn.roll(nn.zeros(2, 2), (1, 2), (0, 1))  # one shift per axis")  # fmt: skip
 bad("repeat", "nn.zeros(2, 3).repeat(2)", ValueError, "(2, 3)|(2,)", "repeat(1, 2)", "nn.zeros(2, 3).repeat(1, 2)")
