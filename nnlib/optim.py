@@ -57,7 +57,7 @@ class Optimizer:
             raise ValueError(f"{name}: a group needs 'params', got {', '.join(param_group)}. Use {{'params': […]}}.")
         members = param_group["params"]
         members = [members] if isinstance(members, Tensor) else list(members)
-        known = {id(p) for group in self.param_groups for p in group["params"]}
+        known = set(map(id, self._parameters()))
         for p in members:
             if not isinstance(p, Tensor):
                 raise TypeError(f"{name}: params must be Tensors, got {type(p).__name__}. Use model.parameters().")
@@ -80,9 +80,11 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to None."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
+        for parameter in self._parameters():
+            parameter.grad = None
+
+    def _parameters(self) -> list[Any]:
+        return [parameter for group in self.param_groups for parameter in group["params"]]
 
     @quietly  # a run that diverges shows it in its loss, as in PyTorch, not in warnings
     def step(self) -> None:
@@ -96,8 +98,8 @@ class Optimizer:
                         "Use backward() to make gradients."
                     )
             states = [self.state.setdefault(id(p), {}) for p in ready]
-            if ready and kernels.fit(*(p.data for p in ready), *(p.grad for p in ready)):
-                self._update_all([p.data for p in ready], [p.grad for p in ready], group, states)
+            if self._fused and ready and kernels.fit(*(p.data for p in ready), *(p.grad for p in ready)):
+                self._fused([p.data for p in ready], [p.grad for p in ready], group, states)
             else:
                 for p, state in zip(ready, states):
                     self._update(p.data, p.grad, group, state)
@@ -107,18 +109,12 @@ class Optimizer:
     def _update(self, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
         raise NotImplementedError
 
-    def _update_all(self, p: Any, g: Any, group: dict[str, Any], states: Any) -> None:
-        """The update of a whole group on a GPU; SGD and Adam do it in one launch."""
-        for member in zip(p, g, states):
-            self._update(*member[:2], group, member[2])
+    _fused: Any = None  # the update of a whole group on a GPU, in one launch
 
     def state_dict(self) -> dict[str, Any]:
         """Settings and state as plain data; parameters are numbered in order."""
-        number = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
-        groups = [
-            {**{k: v for k, v in group.items() if k != "params"}, "params": [number[id(p)] for p in group["params"]]}
-            for group in self.param_groups
-        ]
+        number = {id(p): i for i, p in enumerate(self._parameters())}
+        groups = [{**group, "params": [number[id(p)] for p in group["params"]]} for group in self.param_groups]
         return {"state": {number[key]: dict(value) for key, value in self.state.items()}, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -130,10 +126,9 @@ class Optimizer:
                 f"load_state_dict: groups of {theirs} parameters do not fit groups of {ours}. "
                 "Use the same model and groups."
             )
-        everyone = [p for group in self.param_groups for p in group["params"]]
         for group, saved in zip(self.param_groups, state_dict["param_groups"]):
-            group.update({k: v for k, v in saved.items() if k != "params"})
-        self.state = {}
+            group.update({**saved, "params": group["params"]})
+        everyone, self.state = self._parameters(), {}
         for i, saved in state_dict["state"].items():
             home = device_of(everyone[i].data)
             copies = {k: cuda.move(v.copy(), home) if hasattr(v, "copy") else v for k, v in saved.items()}
@@ -181,8 +176,7 @@ class SGD(Optimizer):
             g = g + group["momentum"] * v if group["nesterov"] else v
         p -= group["lr"] * g
 
-
-    _update_all = staticmethod(kernels.sgd)
+    _fused = staticmethod(kernels.sgd)
 
 
 class Adam(Optimizer):
@@ -231,8 +225,7 @@ class Adam(Optimizer):
         v += (1 - beta2) * (g * g)
         p -= (lr / (1 - beta1**t)) * m / (xp.sqrt(v) / math.sqrt(1 - beta2**t) + group["eps"])
 
-
-    def _update_all(self, p: Any, g: Any, group: dict[str, Any], states: Any) -> None:
+    def _fused(self, p: Any, g: Any, group: dict[str, Any], states: Any) -> None:
         kernels.adam(p, g, group, states, self.decoupled)
 
 
