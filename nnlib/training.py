@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .autograd import no_grad
-from .core import Tensor, _check_integer
+from .core import Tensor, _check_integer, _check_tensor
 from .data import DataLoader, TensorDataset
 from .module import Module
 
@@ -49,30 +49,55 @@ def accuracy(output: Tensor, target: Tensor) -> float:
     >>> nn.accuracy(nn.tensor([[0.1, 2.0], [3.0, 1.0]]), nn.tensor([1, 1]))
     0.5
     """
+    _check_tensor("accuracy", "output", output)
+    _check_tensor("accuracy", "target", target)
     scores, labels = output.data, target.data
     if scores.ndim == labels.ndim + 1 and scores.shape[-1] > 1:
-        return float((scores.argmax(-1) == labels).mean())
-    return float(((scores.reshape(labels.shape) > 0) == (labels > 0)).mean())
+        scores = scores.argmax(-1)
+    elif scores.size == labels.size:
+        scores, labels = scores.reshape(labels.shape) > 0, labels > 0
+    if scores.shape != labels.shape:
+        raise ValueError(
+            f"accuracy: output {output.shape} needs a target {output.shape[:-1]} of class indices, or one of its own "
+            f"shape; got {target.shape}. Pass the targets of the same rows."
+        )
+    return float((scores == labels).mean())
 
 
-def _batches(data: Any, batch_size: int, shuffle: bool) -> DataLoader:
+def _check_learning(name: str, model: Any, loss: Any) -> None:
+    if not isinstance(model, Module):
+        raise TypeError(f"{name}: model must be a Module, got {type(model).__name__}. Use nn.Sequential(...).")
+    if isinstance(loss, type) or not callable(loss):
+        came = f"the class {loss.__name__}" if isinstance(loss, type) else repr(loss)
+        raise TypeError(f"{name}: loss must be a function of (output, target), got {came}. Use nn.MSELoss().")
+
+
+def _loader(data: Any, batch_size: int, shuffle: bool) -> Any:
     """A loader for (X, y), a dataset or a loader."""
-    if isinstance(data, (tuple, list)) and all(isinstance(t, Tensor) for t in data):
+    if isinstance(data, (tuple, list)) and any(isinstance(t, (Tensor, np.ndarray)) for t in data):
         data = TensorDataset(*data)
     if hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
         return data
     return DataLoader(data, batch_size, shuffle)
 
 
-def _measure(rows: Iterator[tuple[int, dict[str, float]]]) -> dict[str, float]:
-    """Means over examples from (batch size, means of the batch)."""
-    totals: dict[str, float] = {}
-    count = 0
-    for size, values in rows:
-        count += size
-        for name, value in values.items():
-            totals[name] = totals.get(name, 0.0) + size * value
-    return {name: total / count for name, total in totals.items()} if count else {}
+def _pairs(name: str, loader: Any) -> Iterator[Any]:
+    for batch in loader:
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            came = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else type(batch).__name__
+            raise ValueError(f"{name}: data must give pairs (x, y), got {came}. Pass (X, y), or a dataset of pairs.")
+        yield batch
+
+
+def _scores(value: Tensor, output: Any, target: Any, metrics: Any) -> dict[str, float]:
+    return {"loss": value.item(), **{name: float(metric(output, target)) for name, metric in metrics.items()}}
+
+
+def _means(scores: list[tuple[int, dict[str, float]]]) -> dict[str, float]:
+    """Means over all examples from (size, means) of batches."""
+    total = sum(size for size, _ in scores)
+    names = scores[0][1] if scores else ()
+    return {name: sum(size * batch[name] for size, batch in scores) / total for name in names}
 
 
 def evaluate(
@@ -85,22 +110,17 @@ def evaluate(
     >>> nn.evaluate(nn.Identity(), (X, y), nn.MSELoss())
     {'loss': 0.5}
     """
-    training = model.training
+    _check_learning("evaluate", model, loss)
+    training, scores = model.training, []
     model.eval()
-
-    def rows() -> Iterator[tuple[int, dict[str, float]]]:
-        for x, y in _batches(data, batch_size, shuffle=False):
-            output = model(x)
-            yield len(x), {
-                "loss": loss(output, y).item(),
-                **{name: float(metric(output, y)) for name, metric in (metrics or {}).items()},
-            }
-
     try:
         with no_grad():
-            return _measure(rows())
+            for x, y in _pairs("evaluate", _loader(data, batch_size, shuffle=False)):
+                output = model(x)
+                scores.append((len(x), _scores(loss(output, y), output, y, metrics or {})))
     finally:
         model.train(training)
+    return _means(scores)
 
 
 def fit(
@@ -122,29 +142,29 @@ def fit(
     >>> history["loss"][-1] < 1e-3
     True
     """
+    _check_learning("fit", model, loss)
     _check_integer("fit", fix=10, epochs=epochs)
     if patience is not None and validation is None:
         raise ValueError("fit: patience needs validation data to judge by. Pass validation=(X, y).")
     metrics = metrics or {}
-    loader = _batches(data, batch_size, shuffle=True)
+    loader = _loader(data, batch_size, shuffle=True)
     history = History()
     show, finish = _display(progress)
     best, waited, best_state = np.inf, 0, None
 
-    def train_epoch(epoch: int) -> Iterator[tuple[int, dict[str, float]]]:
-        for i, (x, y) in enumerate(loader):
-            output = model(x)
-            value = loss(output, y)
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
-            show(epoch + (i + 1) / len(loader), epochs, {})
-            yield len(x), {"loss": value.item(), **{name: float(m(output, y)) for name, m in metrics.items()}}
-
     try:
         for epoch in range(epochs):
             model.train()
-            row = _measure(train_epoch(epoch))
+            scores = []
+            for i, (x, y) in enumerate(_pairs("fit", loader)):
+                output = model(x)
+                value = loss(output, y)
+                optimizer.zero_grad()
+                value.backward()
+                optimizer.step()
+                scores.append((len(x), _scores(value, output, y, metrics)))
+                show(epoch + (i + 1) / len(loader), epochs, {})
+            row = _means(scores)
             if validation is not None:
                 held_out = evaluate(model, validation, loss, metrics)
                 row.update({f"validation {name}": value for name, value in held_out.items()})

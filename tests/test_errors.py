@@ -360,6 +360,25 @@ bad("xavier_uniform_", "nn.init.xavier_uniform_(nn.zeros(3))", ValueError, "(out
 bad("kaiming_normal_", "nn.init.kaiming_normal_(nn.zeros(3, 3), mode='fan')", ValueError, "mode|'fan'",
     "mode='fan_in'",  # fmt: skip
     "nn.init.kaiming_normal_(nn.zeros(3, 3), mode='fan_in')")  # fmt: skip
+_IDENTITY = "nn.Identity(), (nn.zeros(2, 1), nn.zeros(2, 1))"
+bad("accuracy", "nn.accuracy(nn.zeros(2, 3), [0, 1])", TypeError, "target|list", "nn.tensor(",
+    "nn.accuracy(nn.zeros(2, 3), nn.tensor([0, 1]))")  # fmt: skip
+bad("accuracy", "nn.accuracy(nn.zeros(4, 3), nn.tensor([0, 1]))", ValueError, "(4, 3)|(4,)|(2,)", "the same rows",
+    "nn.accuracy(nn.zeros(2, 3), nn.tensor([0, 1]))  # the same rows")  # fmt: skip
+bad("evaluate", "nn.evaluate(nn.Identity(), nn.zeros(2, 1), nn.MSELoss())", ValueError, "pairs|Tensor", "(X, y)",
+    "X = y = nn.zeros(2, 1); nn.evaluate(nn.Identity(), (X, y), nn.MSELoss())")  # fmt: skip
+bad("evaluate", "nn.evaluate(nn.Identity(), (nn.zeros(2), nn.zeros(2), nn.zeros(2)), nn.MSELoss())", ValueError,
+    "pairs|3 parts", "(X, y)",  # fmt: skip
+    "X = y = nn.zeros(2, 1); nn.evaluate(nn.Identity(), (X, y), nn.MSELoss())")  # fmt: skip
+bad("evaluate", f"nn.evaluate({_IDENTITY}, nn.MSELoss)", TypeError, "loss|the class MSELoss", "nn.MSELoss()",
+    f"nn.evaluate({_IDENTITY}, nn.MSELoss())")  # fmt: skip
+bad("evaluate", "nn.evaluate(3, (nn.zeros(2), nn.zeros(2)), nn.MSELoss())", TypeError, "model|int", "nn.Sequential(",
+    "nn.evaluate(nn.Sequential(nn.Identity()), (nn.zeros(2), nn.zeros(2)), nn.MSELoss())")  # fmt: skip
+bad("StepLR", "nn.optim.lr_scheduler.StepLR(nn.optim.SGD([nn.Parameter(nn.zeros(1))]), 2.5)", ValueError,
+    "step_size|2.5", "step_size=2",  # fmt: skip
+    "nn.optim.lr_scheduler.StepLR(nn.optim.SGD([nn.Parameter(nn.zeros(1))]), step_size=2)")  # fmt: skip
+bad("clip_grad_norm_", "nn.utils.clip_grad_norm_([nn.zeros(1)], 'inf')", ValueError, "max_norm|'inf'", "max_norm=1.0",
+    "nn.utils.clip_grad_norm_([nn.zeros(1)], max_norm=1.0)")  # fmt: skip
 bad("calculate_gain", "nn.init.calculate_gain('swish')", ValueError, "nonlinearity|'swish'", "'relu'",
     "nn.init.calculate_gain('relu')")  # fmt: skip
 
