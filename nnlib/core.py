@@ -392,11 +392,14 @@ def _check_integer(name: str, least: int = 1, fix: int | None = None, **settings
             raise ValueError(f"{name}: {what} must be an integer >= {least}, got {value!r}. Use {what}={fix}.")
 
 
-def _check_number(name: str, fix: Any, least: float = 0.0, most: float = math.inf, **settings: Any) -> None:
+_FINITE = float(np.finfo(np.float64).max)
+
+
+def _check_number(name: str, fix: Any, least: float = 0.0, most: float = _FINITE, **settings: Any) -> None:
     for what, value in settings.items():
         number = hasattr(value, "__float__") and not isinstance(value, (bool, str))
-        if not number or not least <= value <= most or value == math.inf:
-            span = f">= {least:g}" if most == math.inf else f"in {least:g}…{most:g}"
+        if not number or not least <= value <= most:
+            span = f">= {least:g}" if most >= _FINITE else f"in {least:g}…{most:g}"
             raise ValueError(f"{name}: {what} must be a number {span}, got {value!r}. Use {what}={fix}.")
 
 

@@ -20,7 +20,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> f
     >>> nn.utils.clip_grad_norm_([w], 1.0), w.grad.round(4).tolist()
     (10.0, [0.6000000238418579, 0.800000011920929])
     """
-    _check_number("clip_grad_norm_", 1.0, max_norm=max_norm)
+    _check_number("clip_grad_norm_", 1.0, most=math.inf, max_norm=max_norm)  # inf: only measure
     graded = [p for p in _listed(parameters) if p.grad is not None]
     total = math.sqrt(sum(float((p.grad * p.grad).sum()) for p in graded))
     scale = min(1.0, max_norm / (total + 1e-6))
@@ -37,7 +37,7 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
     >>> nn.utils.clip_grad_value_([w], 1.0); w.grad.tolist()
     [1.0]
     """
-    _check_number("clip_grad_value_", 1.0, clip_value=clip_value)
+    _check_number("clip_grad_value_", 1.0, most=math.inf, clip_value=clip_value)
     for p in _listed(parameters):
         if p.grad is not None:
             p.grad = p.grad.clip(-clip_value, clip_value)

@@ -61,3 +61,13 @@ def test_clipping_by_norm():
     clipped, free = walk(nn, make, clip=0.5), walk(nn, make)
     np.testing.assert_allclose(clipped, walk(torch, make, clip=0.5), rtol=1e-9)
     assert not np.allclose(clipped, free)
+
+
+def test_an_infinite_limit_only_measures():
+    w = nn.Parameter(nn.tensor([3.0, 4.0]))
+    (w * w).sum().backward()
+    assert nn.utils.clip_grad_norm_([w], float("inf")) == 10.0
+    nn.utils.clip_grad_value_([w], float("inf"))
+    assert w.grad.tolist() == [6.0, 8.0]
+    with pytest.raises(ValueError, match="max_norm must be a number >= 0, got nan"):
+        nn.utils.clip_grad_norm_([w], float("nan"))
