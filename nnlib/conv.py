@@ -597,10 +597,7 @@ def _pool_settings(name, n, x, kernel, stride, padding, dilation, ceil_mode):
     p, size = [], []
     for length, kernel_, step, before, dil in zip(x.shape[-n:], k, s, pads, d):
         if before > kernel_ // 2:
-            raise ValueError(
-                f"{name}: padding must be at most half the kernel, got padding={padding} for kernel_size={kernel}. "
-                f"Use padding={kernel_ // 2}."
-            )
+            raise ValueError(f"{name}: {padding=} exceeds half of kernel_size={kernel}. Use padding={kernel_ // 2}.")
         extent = dil * (kernel_ - 1) + 1
         count = (length + 2 * before - extent + (step - 1 if ceil_mode else 0)) // step + 1
         if ceil_mode and (count - 1) * step >= length + before:

@@ -1681,12 +1681,11 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     >>> nn.expand(nn.zeros(3, 1), -1, 4).shape
     (3, 4)
     """
-    size = list(_shape(sizes))
-    for i in range(1, len(size) + 1):
-        if size[-i] == -1 and i <= input.ndim:
-            size[-i] = input.shape[-i]
+    size = _shape(sizes)
+    before = (-1,) * (len(size) - input.ndim) + input.shape
+    size = tuple(b if n == -1 else n for n, b in zip(size, before))
     _check_expands("expand", input.shape, size)
-    return broadcast_to(input, tuple(size))
+    return broadcast_to(input, size)
 
 
 def _check_expands(name: str, shape: Sequence[int], size: Sequence[int]) -> None:
@@ -1837,17 +1836,12 @@ def diagonal(input: Array, offset: int = 0):
     >>> nn.diagonal(nn.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [1.0, 4.0]
     """
-    x, xp = input, get_array_module(input)
+    x = input
     if x.ndim != 2:
         raise ValueError(f"diagonal: needs a matrix, got shape {x.shape}. Use x[0] of a batch, x[None] of a row.")
-
-    def grad(g):
-        share = xp.zeros_like(x)
-        rows = xp.arange(len(g)) + builtins.max(0, -offset)
-        share[rows, rows + offset] = g
-        return share
-
-    return x.diagonal(offset), grad
+    out = x.diagonal(offset)
+    rows = get_array_module(x).arange(len(out)) + builtins.max(0, -offset)
+    return out, lambda g: _scattered(g, x, (rows, rows + offset), once=True)
 
 
 def _triangle(name: str, x: Array, diagonal: int) -> Any:
@@ -1911,15 +1905,17 @@ def getitem(input: Array, index: Any):
         hint = "Use .long() or a comparison." if getattr(index, "dtype", bool_).kind == "f" else "Check the index."
         raise IndexError(f"getitem: {error}; the tensor has shape {x.shape}. {hint}") from None
 
-    def grad(g):
-        share = get_array_module(x).zeros_like(x)
-        if basic:
-            share[index] = g
-        else:
-            get_array_module(x).add.at(share, index, g)
-        return share
+    return out, lambda g: _scattered(g, x, index, once=basic)
 
-    return out, grad
+
+def _scattered(g: Array, x: Array, index: Any, once: bool = False) -> Array:
+    """Zeros like ``x`` with ``g`` at ``index``; an element that is named more than ``once`` gets the sum."""
+    share = get_array_module(x).zeros_like(x)
+    if once:
+        share[index] = g
+    else:
+        get_array_module(x).add.at(share, index, g)
+    return share
 
 
 @op
@@ -1981,13 +1977,7 @@ def gather(input: Array, dim: int, index: Any):
         )
     place = [xp.arange(n).reshape([-1 if i == a else 1 for i in range(x.ndim)]) for a, n in enumerate(index.shape)]
     place[axis] = index
-
-    def grad(g):
-        share = xp.zeros_like(x)
-        xp.add.at(share, tuple(place), g)
-        return share
-
-    return x[tuple(place)], grad
+    return x[tuple(place)], lambda g: _scattered(g, x, tuple(place))
 
 
 # ---------------------------------------------------------------------------------------------- no gradient
@@ -2117,8 +2107,7 @@ def sign(input: Array):
     >>> nn.sign(nn.tensor([-3.0, 0.0])).tolist()
     [-1.0, 0.0]
     """
-    xp = get_array_module(input)
-    return _sign(input), lambda g: xp.zeros_like(g)
+    return _sign(input), _flat
 
 
 @op
@@ -2128,8 +2117,7 @@ def floor(input: Array):
     >>> nn.floor(nn.tensor(1.5)).item()
     1.0
     """
-    xp = get_array_module(input)
-    return xp.floor(input), lambda g: xp.zeros_like(g)
+    return get_array_module(input).floor(input), _flat
 
 
 @op
@@ -2139,8 +2127,12 @@ def round(input: Array):
     >>> nn.round(nn.tensor(2.5)).item()
     2.0
     """
-    xp = get_array_module(input)
-    return xp.round(input), lambda g: xp.zeros_like(g)
+    return get_array_module(input).round(input), _flat
+
+
+def _flat(g: Array) -> Array:
+    """What comes back through steps: nothing."""
+    return get_array_module(g).zeros_like(g)
 
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from . import kernels
 from .conv import *  # noqa: F403
 from .conv import once
-from .core import Array, Tensor, _as_float, _axes, op, sigmoid, unbroadcast, where
+from .core import Array, Tensor, _as_float, _axes, _flat, op, sigmoid, unbroadcast, where
 from .core import logsumexp as logsumexp  # PyTorch has these two in F as well
 from .core import tanh as tanh
 
@@ -131,8 +131,7 @@ def step(input: Array):
     >>> F.step(nn.tensor([-1.0, 0.0, 2.0])).tolist()
     [0.0, 0.0, 1.0]
     """
-    x, xp = input, get_array_module(input)
-    return xp.greater(x, 0).astype(x.dtype), lambda g: xp.zeros_like(g)
+    return get_array_module(input).greater(input, 0).astype(input.dtype), _flat
 
 
 def maxout(input: Tensor, pieces: int) -> Tensor:
@@ -418,8 +417,7 @@ def layer_norm(input: Array, normalized_shape: Any, weight: Array = None, bias: 
     shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(
-            f"layer_norm: normalized_shape {shape} must be the last lengths of the input, got {x.shape}. "
-            f"Use normalized_shape={x.shape[-1:]}."
+            f"layer_norm: normalized_shape {shape} must be the end of {x.shape}. Use normalized_shape={x.shape[-1:]}."
         )
     for what, array in (("weight", weight), ("bias", bias)):
         if array is not None and array.shape != shape:
