@@ -390,7 +390,8 @@ ERRORS = [  # what is called, what the message says, the fix it names
      lambda: F.conv1d_matrix(z(1, 1, 3)[0, 0], 5)),
     (lambda: F.conv1d_matrix(z(3), 5.0), "length must be an integer >= 1, got 5.0", lambda: F.conv1d_matrix(z(3), 5)),
     (lambda: F.max_pool2d(z(1, 1, 4, 4), 2, padding=2),
-     "max_pool2d: padding=2 exceeds half of kernel_size=2. Use padding=1", lambda: F.max_pool2d(z(1, 1, 4, 4), 2, padding=1)),
+     "max_pool2d: padding=2 exceeds half of kernel_size=2. Use padding=1",
+     lambda: F.max_pool2d(z(1, 1, 4, 4), 2, padding=1)),
     (lambda: F.max_pool2d(z(1, 1, 4, 4), 5), "kernel_size=5 with dilation=1 spans 5, more than the padded input "
      "((1, 1, 4, 4) with padding=0). Use kernel_size=4", lambda: F.max_pool2d(z(1, 1, 4, 4), 4)),
     (lambda: F.avg_pool2d(z(4, 4), 2), "avg_pool2d: expects input (N, C, H, W), got (4, 4). Use x.reshape(1, 1, 4, 4)",
