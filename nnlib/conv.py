@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import kernels
 from .core import Array, Tensor, _check_integer, _check_one_of, op
-from .device import get_array_module
+from .device import get_array_module, once
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "conv1d", "conv1d_matrix", "conv2d",
@@ -264,7 +264,7 @@ def _max_pool(name, n, x, kernel, stride, padding, dilation, ceil_mode, return_i
     k, s, p, d, size = _pool_settings(name, n, x, kernel, stride, padding, dilation, ceil_mode)
     xp = get_array_module(x)
     if kernels.fit(x):
-        out, winner, grad_x = kernels.max_pool(x, n, k, s, p, d, size)
+        out, winner, grad_x = kernels.pool("max_pool", x, n, k, s, p, d, size)
         return _with_places(out, grad_x, winner, k, s, p, d, x) if return_indices else (out, grad_x)
     padded = _pad_zeros(x, p, -math.inf)
     out = padded
@@ -351,6 +351,8 @@ def _avg_pool(name, n, x, kernel, stride, padding, ceil_mode, count_include_pad,
     if divisor is not None and (isinstance(divisor, bool) or not isinstance(divisor, int) or not divisor):
         raise ValueError(f"{name}: divisor_override must be an integer other than 0, got {divisor!r}. Use None.")
     xp = get_array_module(x)
+    if kernels.fit(x):
+        return kernels.pool("avg_pool", x, n, k, s, p, d, size, int(count_include_pad), float(divisor or 0))[::2]
     padded = _pad_zeros(x, p)
     count = xp.ones((), x.dtype)  # how many elements each window divides by
     for length, kernel_, step, (pad, _), windows in zip(x.shape[-n:], k, s, p, size):
@@ -473,18 +475,6 @@ def pad(input: Array, pad: Any, mode: str = "constant", value: float | None = No
 
 
 # ---------------------------------------------------------------------------------------------- windows and checks
-
-
-def once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Compute for a gradient once, though several arguments ask: the result for the latest one is remembered."""
-    latest: list[Any] = []
-
-    def call(g: Any) -> Any:
-        if not latest or latest[0] is not g:
-            latest[:] = g, function(g)
-        return latest[1]
-
-    return call
 
 
 def _windows(x: Array, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Array:

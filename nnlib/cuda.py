@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -107,9 +107,8 @@ def synchronize() -> None:
 
     >>> nn.cuda.synchronize()
     """
-    cupy = _load()
-    if cupy:
-        cupy.cuda.get_current_stream().synchronize()
+    if _load():
+        _cupy.cuda.get_current_stream().synchronize()
 
 
 # ---------------------------------------------------------------------------------------------- memory
@@ -173,9 +172,8 @@ def empty_cache() -> None:
 
     >>> nn.cuda.empty_cache()
     """
-    cupy = _load()
-    if cupy:
-        cupy.get_default_memory_pool().free_all_blocks()
+    if _load():
+        _cupy.get_default_memory_pool().free_all_blocks()
 
 
 def explained(error: MemoryError, name: str) -> MemoryError:
@@ -302,18 +300,15 @@ def check_index(x: Any, parts: tuple[Any, ...]) -> None:
     if is_current_stream_capturing():
         return
     masks = [getattr(p, "dtype", None) == np.dtype(bool) for p in parts]
-    lengths = [p.ndim if mask else int(p is not None) for p, mask in zip(parts, masks)]
+    lengths = [p.ndim if mask else int(p is not None and p is not ...) for p, mask in zip(parts, masks)]
     axis = 0
     for part, length in zip(parts, lengths):
-        if part is ...:
-            axis += x.ndim - (sum(lengths) - 1)
-            continue
         if getattr(part, "dtype", np.dtype(bool)).kind in "iu" and part.size and type(part) in accelerators:
             low, high, n = int(part.min()), int(part.max()), x.shape[axis]
             if not -n <= low <= high < n:
                 wrong = high if high >= n else low
                 raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {n}")
-        axis += length
+        axis += x.ndim - sum(lengths) if part is ... else length
 
 
 # ---------------------------------------------------------------------------------------------- graphs
@@ -326,9 +321,8 @@ class CUDAGraph:
     writes the same arrays at every replay, so give it new data with ``x.copy_(batch)``.
     """
 
-    def __init__(self) -> None:
-        self._graph: Any = None
-        self._keep: Any = None
+    _graph: Any = None
+    _keep: Any = None
 
     def replay(self) -> None:
         """Do the captured work again, on the current stream."""
@@ -361,19 +355,11 @@ def graph(cuda_graph: CUDAGraph) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            with _ignored():
+            with suppress(Exception):  # the capture is broken already, and the block's own error says why
                 stream.end_capture()
             raise
         cuda_graph._graph = stream.end_capture()
     cuda_graph._keep = pool  # its blocks must not be handed to anybody else
-
-
-@contextmanager
-def _ignored() -> Iterator[None]:
-    try:
-        yield
-    except Exception:  # the capture is broken already, and the block's own error says why
-        pass
 
 
 def is_current_stream_capturing() -> bool:

@@ -160,3 +160,15 @@ def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
             _state.reset(token)
 
     return call
+
+
+def once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Compute for a gradient once, though several arguments ask: the result for the latest one is remembered."""
+    latest: list[Any] = []
+
+    def call(g: Any) -> Any:
+        if not latest or latest[0] is not g:
+            latest[:] = g, function(g)
+        return latest[1]
+
+    return call

@@ -12,14 +12,13 @@ import numpy as np
 
 from . import kernels
 from .conv import *  # noqa: F403
-from .conv import once
 from .core import Array, Tensor, _as_float, _axes, _flat, op, sigmoid, unbroadcast, where
 from .core import logsumexp as logsumexp  # PyTorch has these two in F as well
 from .core import tanh as tanh
 
 # isort: split
 from .core import _check_integer, _check_number, _check_one_of, _check_tensor
-from .device import get_array_module, rng, special
+from .device import get_array_module, once, rng, special
 
 # ---------------------------------------------------------------------------------------------- activations
 
@@ -220,7 +219,7 @@ def linear(input: Array, weight: Array, bias: Array = None):
         return g.reshape(-1, g.shape[-1]).T @ rows
 
     def grad_bias(g):
-        return g.reshape(-1, g.shape[-1]).sum(0)
+        return kernels.column_sums(g) if kernels.fit(g) else g.reshape(-1, g.shape[-1]).sum(0)
 
     return out, lambda g: g @ w, grad_weight, grad_bias
 
@@ -256,9 +255,10 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     _check_number("dropout", 0.5, most=1, p=p)
     if not training or p == 0:
         return input
-    xp = get_array_module(input._data)
+    xp, scale = get_array_module(input._data), 1 / (1 - p) if p < 1 else 0.0
+    if kernels.fit(input._data):
+        return _dropout(input, kernels.elementwise("keep", rng(xp).random(input.shape, input.dtype), p, scale))
     keep = rng(xp).random(input.shape) >= p
-    scale = 1 / (1 - p) if p < 1 else 0.0
     return _dropout(input, xp.asarray(keep * scale, dtype=input.dtype))
 
 
@@ -351,9 +351,7 @@ def batch_norm(
         return v.reshape(len(v), n)
 
     if kernels.fit(x, running_mean, running_var, weight, bias) and C < 2**16:
-        out, gradients = kernels.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
-        gradients = once(gradients)
-        return out, *(lambda g, i=i: gradients(g)[i] for i in range(3))
+        return kernels.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
     count, w = x.dtype.type(n), xp.ones(C, x.dtype) if weight is None else weight
     mean, var = (xp.empty(C, x.dtype) if training else v.astype(x.dtype) for v in (running_mean, running_var))
     out = xp.empty((C, N, *x.shape[2:]), x.dtype).swapaxes(0, 1)  # (N, C, …), channels first in memory

@@ -199,13 +199,14 @@ class ndarray:
 
     def __getitem__(self, index: Any) -> Any:
         found = self._a[host(index)]
-        return device(found if isinstance(found, np.ndarray) else self._a[host(index) + (...,)]
-                      if isinstance(index, tuple) else self._a[host(index), ...], self)  # fmt: skip
+        return made("getitem", device(found if isinstance(found, np.ndarray) else self._a[host(index) + (...,)]
+                    if isinstance(index, tuple) else self._a[host(index), ...], self), self)  # fmt: skip
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if not isinstance(value, (ndarray, *SCALARS)):
             raise TypeError(f"Unsupported type {type(value)}")
         self._a[host(index)] = host(value)
+        worked("setitem", self._a[host(index)].nbytes, value)
 
     def get(self) -> np.ndarray:
         not_captured("a copy to the host")
@@ -223,6 +224,7 @@ class ndarray:
 
     def fill(self, value: Any) -> None:
         self._a.fill(host(value))
+        worked("fill", self)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (2, 0)  # kDLCUDA: nobody can take it on the host
@@ -238,8 +240,10 @@ def _operator(name: str, ufunc: str, reflected: bool = False, in_place: bool = F
         values = [self._a, *map(host, others)]
         if in_place:
             getattr(np, ufunc)(*values, out=self._a)
+            worked(ufunc, self, self, *others)
             return self
-        return device(getattr(np, ufunc)(*(values[::-1] if reflected else values)), contiguous=True)
+        result = device(getattr(np, ufunc)(*(values[::-1] if reflected else values)), contiguous=True)
+        return made(ufunc, result, self, *others)
 
     operate.__name__ = name
     return operate
@@ -268,7 +272,7 @@ def _method(name: str) -> Any:
         if name == "copy" and not args and not kwargs:
             args = ("C",)
         given = {k: host(v) for k, v in kwargs.items()}
-        return device(getattr(self._a, name)(*map(host, args), **given), self)
+        return made(name, device(getattr(self._a, name)(*map(host, args), **given), self), self, *args)
 
     return call
 
@@ -288,10 +292,11 @@ def _ufunc_of(name: str) -> Any:
             if not isinstance(value, (ndarray, *SCALARS)):
                 raise TypeError(f"Unsupported type {type(value)}")
         if out is None:
-            return device(numpys(*map(host, args), casting=casting, dtype=dtype), contiguous=True)
+            return made(name, device(numpys(*map(host, args), casting=casting, dtype=dtype), contiguous=True), *args)
         if not isinstance(out, ndarray):
             raise TypeError(f"out must be a device array, not {type(out)}")
         numpys(*map(host, args), out=out._a, casting=casting, dtype=dtype)
+        worked(name, out, *args)
         return out
 
     call.at = lambda a, indices, b=None: numpys.at(a._a, host(indices), host(b))  # type: ignore[attr-defined]
@@ -307,7 +312,7 @@ def _function(name: str) -> Any:
         if name in ("array", "asarray", "ascontiguousarray"):  # the way up: the only ones that take a host's array
             keywords = {k: v for k, v in kwargs.items() if k != "blocking"}
             if isinstance(args[0], ndarray):
-                return device(numpys(args[0]._a, *args[1:], **keywords), args[0])
+                return made(name, device(numpys(args[0]._a, *args[1:], **keywords), args[0]), args[0])
             not_captured("a copy from the host")
             return device(np.array(args[0], *args[1:], **{k: v for k, v in keywords.items() if k != "copy"}))
         if name == "asnumpy":
@@ -320,7 +325,7 @@ def _function(name: str) -> Any:
         result = numpys(*map(host, args), **{k: host(v) for k, v in kwargs.items()})
         if name == "broadcast_to":
             result.flags.writeable  # noqa: B018 - a view of the one element; CuPy lets you write, nobody should
-        return device(result, owner)
+        return device(result, owner) if name.startswith("empty") else made(name, device(result, owner), *args)
 
     call.__name__ = name
     return call
@@ -333,10 +338,10 @@ class Generator:
         self._rng = np.random.default_rng(seed)
 
     def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
-        return device(np.asarray(self._rng.random(size, dtype)))
+        return made("random", device(np.asarray(self._rng.random(size, dtype))))
 
     def standard_normal(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
-        return device(np.asarray(self._rng.standard_normal(size, dtype)))
+        return made("standard_normal", device(np.asarray(self._rng.standard_normal(size, dtype))))
 
     def integers(
         self, low: int, high: Any = None, size: Any = None, dtype: Any = np.int64, endpoint: bool = False
@@ -357,6 +362,7 @@ SHIM = MATHS + r"""
 #include <csetjmp>
 #include <cstdlib>
 #include <functional>
+#include <numeric>
 #include <vector>
 #include <ucontext.h>
 #define __global__
@@ -367,15 +373,17 @@ static Place gridDim, blockDim, blockIdx, threadIdx;
 static std::function<void()> body;
 // A thread that waits for others is a fiber with a stack of its own, used again by the next block. They switch by
 // _longjmp, which unlike swapcontext asks the system nothing.
-struct Fiber { jmp_buf here; bool made, finished; std::vector<char> stack; };
+enum { READY, AT_SHUFFLE, AT_BARRIER, FINISHED };
+struct Fiber { jmp_buf here; bool made; int state; std::vector<char> stack; };
 static std::vector<Fiber> fibers(1024);
 static jmp_buf scheduler;
-static void pause_(Fiber& f) { if (!_setjmp(f.here)) _longjmp(scheduler, 1); }
+static void pause_(Fiber& f, int state) { f.state = state; if (!_setjmp(f.here)) _longjmp(scheduler, 1); }
 static void live() {
     Fiber& mine = fibers[threadIdx.x];
-    for (;;) { body(); mine.finished = true; pause_(mine); }
+    for (;;) { body(); pause_(mine, FINISHED); }
 }
-static void run(Fiber& f) {
+static void run(int thread) {
+    Fiber& f = fibers[threadIdx.x = thread];
     if (_setjmp(scheduler)) return;
     if (f.made) _longjmp(f.here, 1);
     static ucontext_t context;
@@ -387,34 +395,77 @@ static void run(Fiber& f) {
     makecontext(&context, live, 0);
     setcontext(&context);
 }
-static void __syncthreads() { pause_(fibers[threadIdx.x]); }
+static void __syncthreads() { pause_(fibers[threadIdx.x], AT_BARRIER); }
+static void __threadfence() {}
+static int atomicAdd(int* place, int value) { int before = *place; *place += value; return before; }
+// A shuffle holds up its own warp alone, so that nothing else is as if there were a barrier.
 template <class V> V __shfl_xor_sync(unsigned, V value, int mask) {
     static V slots[1024];
-    slots[threadIdx.x] = value;
-    __syncthreads();
-    V other = slots[threadIdx.x ^ mask];
-    __syncthreads();
+    const int me = threadIdx.x;
+    slots[me] = value;
+    pause_(fibers[me], AT_SHUFFLE);
+    V other = slots[me ^ mask];
+    pause_(fibers[me], AT_SHUFFLE);
     return other;
 }
-// Every thread of every block; 1 if some threads of a block waited where others had left (undefined on a GPU).
+// Blocks, warps and lanes come in another order each time, as nobody promises one: 0 … n−1 from anywhere, in strides.
+static unsigned seed = 1;
+extern "C" void reseed(unsigned s) { seed = s; }
+static unsigned draw() { return (seed = seed * 1664525u + 1013904223u) >> 8; }
+struct Order {
+    int n, at, step;
+    Order(int n) : n(n), at(draw() % n), step(1) {
+        while (n > 1 && std::gcd(step = 1 + draw() % (n - 1), n) > 1);
+    }
+    int next() { return at = (at + (long long)step) % n; }
+};
+enum { FINE, BARRIER_MISSED, LANE_MISSING };
+// One warp as far as it gets alone: to the barrier or to the end.
+static int run_warp(int first) {
+    for (;;) {
+        Order lanes(32);
+        int shuffling = 0;
+        for (int i = 0; i < 32; i++) {
+            const int t = first + lanes.next();
+            if (fibers[t].state == READY) run(t);
+        }
+        for (int t = first; t < first + 32; t++) shuffling += fibers[t].state == AT_SHUFFLE;
+        if (!shuffling) return FINE;
+        if (shuffling < 32) return LANE_MISSING;
+        for (int t = first; t < first + 32; t++) fibers[t].state = READY;
+    }
+}
+static int run_block(int threads) {
+    for (int t = 0; t < threads; t++) fibers[t].state = READY;
+    for (;;) {
+        Order warps(threads / 32);
+        int finished = 0;
+        for (int i = 0; i < threads / 32; i++)
+            if (int wrong = run_warp(32 * warps.next())) return wrong;
+        for (int t = 0; t < threads; t++) finished += fibers[t].state == FINISHED;
+        if (finished == threads) return FINE;
+        if (finished) return BARRIER_MISSED;
+        for (int t = 0; t < threads; t++) fibers[t].state = READY;
+    }
+}
+// Every thread of every block. What is undefined on a GPU is refused: threads that wait where others have left.
 static int launch(const int* grid, int threads, bool waits, std::function<void()> kernel) {
     gridDim = {grid[0], grid[1], grid[2]};
     blockDim = {threads, 1, 1};
     body = kernel;
-    for (blockIdx.z = 0; blockIdx.z < grid[2]; blockIdx.z++)
-        for (blockIdx.y = 0; blockIdx.y < grid[1]; blockIdx.y++)
-            for (blockIdx.x = 0; blockIdx.x < grid[0]; blockIdx.x++) {
-                if (!waits) { for (threadIdx.x = 0; threadIdx.x < threads; threadIdx.x++) kernel(); continue; }
-                for (int t = 0; t < threads; t++) fibers[t].finished = false;
-                for (int left = 0; left < threads;) {
-                    left = 0;
-                    for (int t = 0; t < threads; t++) { threadIdx.x = t; run(fibers[t]); left += fibers[t].finished; }
-                    if (left && left < threads) return 1;
-                }
-            }
-    return 0;
+    const int total = grid[0] * grid[1] * grid[2];
+    Order blocks(total);
+    for (int i = 0; i < total; i++) {
+        const int b = blocks.next();
+        blockIdx = {b % grid[0], b / grid[0] % grid[1], b / grid[0] / grid[1]};
+        if (waits) {
+            if (int wrong = run_block(threads)) return wrong;
+        } else for (threadIdx.x = threads - 1; threadIdx.x >= 0; threadIdx.x--) kernel();
+    }
+    return FINE;
 }
 """
+FAULTS = ["", "some threads of a block wait where others have left", "lanes of a warp shuffle without the others"]
 
 
 def kernels_of(source: str) -> dict[str, tuple[list[str], bool]]:
@@ -423,7 +474,7 @@ def kernels_of(source: str) -> dict[str, tuple[list[str], bool]]:
     pieces = re.split(r"^KERNEL (\w+)\((.*?)\) \{", source, flags=re.M | re.S)
     for name, parameters, text in zip(pieces[1::3], pieces[2::3], pieces[3::3]):
         types = [re.sub(r"\s*\w+$", "", " ".join(p.split())) for p in parameters.split(",")]
-        found[name] = types, "block_" in text or "__syncthreads" in text
+        found[name] = types, bool(re.search(r"block_|part_\w+\(|__syncthreads", text))
     return found
 
 
@@ -458,16 +509,23 @@ class RawModule:
             kept = [self._argument(name, kind, value) for kind, value in zip(types, args)]
             pointers = (ctypes.c_void_p * len(kept))(*(k.ctypes.data for k in kept))
             places = (ctypes.c_int * 3)(*grid, *(1,) * (3 - len(grid)))
-            if getattr(self._library, f"run_{name}")(places, block[0], pointers):
-                raise AssertionError(f"{name}: some threads of a block wait where others have left")
+            if fault := getattr(self._library, f"run_{name}")(places, block[0], pointers):
+                raise AssertionError(f"{name}: {FAULTS[fault]}")
             launches.append(name)
+            arrays = [a for a in args if isinstance(a, ndarray)]
+            if types[0] == "Parameter*":  # a table of pointers: p, m and v are read and written, g read
+                rows = arrays[0]._a.reshape(-1, 8)
+                given = (rows[:, [0, 0, 1, 2, 2, 3, 3]] != 0).sum(1)
+                worked(name, int((rows[:, 5] * given).sum()) * (4 if "-DSCALAR=float" in self.options else 8))
+            else:
+                worked(name, sum(a.nbytes for a in arrays))
 
         return run
 
     def _argument(self, name: str, kind: str, value: Any) -> np.ndarray:
         """The bytes that a launch passes, after checking that they are what the kernel reads."""
         scalar = np.dtype("float32" if "-DSCALAR=float" in self.options else "float64")
-        wanted = {"T": scalar, "int": np.dtype("int32"), "long long": np.dtype("int64")}
+        wanted = {"T": scalar, "int": np.dtype("int32"), "long long": np.dtype("int64"), "Parameter": np.dtype("int64")}
         if kind.endswith("*"):
             if type(value) is int and value == 0:
                 return np.zeros(1, np.int64)
@@ -515,10 +573,27 @@ class ElementwiseKernel:
         for out, result in zip(outs, results):
             out._a[...] = result
         launches.append(self.name)
+        worked(self.name, sum(a.nbytes for a in (*args[:n], *outs) if isinstance(a, ndarray)))
         return outs[0] if len(outs) == 1 else tuple(outs)
 
 
-launches: list[str] = []  # names, in order: what a test counts
+launches: list[str] = []  # nnlib's own kernels, in order: what a test counts
+work: list[tuple[str, int]] = []  # everything that CuPy would launch, its own functions too, and the bytes they touch
+
+
+def worked(name: str, *arrays: Any) -> None:
+    """Count a launch and what it has to read and write: arrays, or a number of bytes."""
+    work.append((name, sum(a if isinstance(a, int) else a.nbytes for a in arrays if isinstance(a, (int, ndarray)))))
+
+
+def made(name: str, result: Any, *arguments: Any) -> Any:
+    """``result``, counted as a launch if it is a new array: a view of an argument costs nothing."""
+    arrays = [a for a in arguments if isinstance(a, ndarray)]
+    arrays += [a for group in arguments if isinstance(group, (list, tuple)) for a in group if isinstance(a, ndarray)]
+    for out in result if isinstance(result, (list, tuple)) else [result]:
+        if isinstance(out, ndarray) and not any(out is a or np.may_share_memory(out._a, a._a) for a in arrays):
+            worked(name, out, *arrays)
+    return result
 
 
 @functools.cache
@@ -566,6 +641,7 @@ class Stream:
 
     def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
         self.capturing = False
+        self.ptr = 0 if null else id(self)
 
     def __enter__(self) -> Stream:
         self.before, state.stream = state.stream, self
@@ -712,6 +788,7 @@ def installed() -> Iterator[ModuleType]:
             else:
                 sys.modules[name] = found
         launches.clear()
+        work.clear()
 
 
 def mixes() -> list[tuple[str, Any]]:
