@@ -98,7 +98,7 @@ def random_split(dataset: Dataset, lengths: Sequence[Any], seed: int | None = No
             sizes[i % len(sizes)] += 1
     if sum(sizes) != n:
         raise ValueError(f"random_split: lengths {list(lengths)} must add up to {n} examples or to 1. Use [0.8, 0.2].")
-    order = (rng() if seed is None else np.random.default_rng(seed)).permutation(n)
+    order = _generator(seed).permutation(n)
     ends = np.cumsum(sizes)
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends)]
 
@@ -150,14 +150,9 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         if self.pin_memory and cuda.is_available():
-            return cuda.pinned_batches(self._batch, self._indices(), ahead=isinstance(self._source(), TensorDataset))
+            source, _ = self._behind([])
+            return cuda.pinned_batches(self._batch, self._indices(), ahead=isinstance(source, TensorDataset))
         return map(self._batch, self._indices())
-
-    def _source(self) -> Any:
-        source: Any = self.dataset
-        while isinstance(source, Subset):
-            source = source.dataset
-        return source
 
     def _indices(self) -> Iterator[Any]:
         if self.batch_sampler is not None:
@@ -168,11 +163,15 @@ class DataLoader:
         for i in range(len(self)):
             yield order[i * self.batch_size : (i + 1) * self.batch_size]
 
-    def _batch(self, indices: Any) -> Any:
+    def _behind(self, rows: Any) -> tuple[Any, Any]:
+        """The dataset behind subsets, and the numbers that ``rows`` have there."""
         source: Any = self.dataset
-        rows = indices
         while isinstance(source, Subset):
             source, rows = source.dataset, source.indices[rows]
+        return source, rows
+
+    def _batch(self, indices: Any) -> Any:
+        source, rows = self._behind(indices)
         if isinstance(source, TensorDataset):  # rows of arrays at once
             return tuple(t.detach()[rows] for t in source.tensors)
         return _collate([source[int(i)] for i in rows])
@@ -219,8 +218,8 @@ def digits(images: bool = False) -> tuple[Tensor, Tensor]:
     >>> X.shape, y.shape, X.max().item()
     ((1797, 64), (1797,), 1.0)
     """
-    found = _sklearn("digits").load_digits()
-    X, y = _pair(found.data / 16, found.target)
+    X, y = _sklearn("digits").load_digits(return_X_y=True)
+    X, y = _pair(X / 16, y)
     return (X.reshape(-1, 1, 8, 8) if images else X), y
 
 
@@ -230,8 +229,7 @@ def breast_cancer(standardise: bool = True) -> tuple[Tensor, Tensor]:
     >>> nn.data.breast_cancer()[0].shape
     (569, 30)
     """
-    found = _sklearn("breast_cancer").load_breast_cancer()
-    return _pair(found.data, found.target, standardise)
+    return _pair(*_sklearn("breast_cancer").load_breast_cancer(return_X_y=True), standardise=standardise)
 
 
 def wine(standardise: bool = True) -> tuple[Tensor, Tensor]:
@@ -240,8 +238,7 @@ def wine(standardise: bool = True) -> tuple[Tensor, Tensor]:
     >>> nn.data.wine()[0].shape
     (178, 13)
     """
-    found = _sklearn("wine").load_wine()
-    return _pair(found.data, found.target, standardise)
+    return _pair(*_sklearn("wine").load_wine(return_X_y=True), standardise=standardise)
 
 
 def diabetes(standardise: bool = True) -> tuple[Tensor, Tensor]:
@@ -250,8 +247,7 @@ def diabetes(standardise: bool = True) -> tuple[Tensor, Tensor]:
     >>> nn.data.diabetes()[1].dtype
     dtype('float32')
     """
-    found = _sklearn("diabetes").load_diabetes(scaled=False)
-    return _pair(found.data, found.target, standardise)
+    return _pair(*_sklearn("diabetes").load_diabetes(scaled=False, return_X_y=True), standardise=standardise)
 
 
 def photographs() -> tuple[Tensor, Tensor]:

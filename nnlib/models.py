@@ -10,7 +10,6 @@ Names of parameters and layers are torchvision's, so that its weights load as th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from . import functional as F
 from . import init
@@ -208,8 +207,9 @@ class ResNet(Module):
     """Stem, stages of residual blocks, global average, linear layer, (N, 3, H, W) -> (N, num_classes).
 
     ``layers`` counts the blocks of each stage, ``widths`` their channels; every stage but the first halves the image.
-    ``stem`` is "7x7" (stride 2, then max pooling: ImageNet) or "3x3" (CIFAR). PyTorch: torchvision's ``ResNet``.
-    Source: He et al. 2016.
+    ``stem`` is "7x7" (stride 2, then max pooling: ImageNet) or "3x3" (CIFAR). ``shortcut`` is "projection" (option B)
+    or "padding" (option A, without parameters); ``stride_in`` says which convolution of a :class:`Bottleneck` takes the
+    stride.  PyTorch: torchvision's ``ResNet``.  Source: He et al. 2016.
 
     >>> net = nn.models.ResNet(nn.models.BasicBlock, [1, 1], num_classes=5, widths=(8, 16), stem="3x3")
     >>> net(nn.zeros(2, 3, 8, 8)).shape
@@ -255,46 +255,94 @@ class ResNet(Module):
         return self.fc(self.avgpool(x).flatten(1))
 
 
-def _imagenet(depth: int, block: Any, layers: Sequence[int], parameters: str) -> Callable[..., ResNet]:
-    def make(num_classes: int = 1000, shortcut: str = "projection", stride_in: str = "3x3") -> ResNet:
-        return ResNet(block, layers, num_classes, shortcut=shortcut, stride_in=stride_in)
+def resnet18(num_classes: int = 1000, shortcut: str = "projection", stride_in: str = "3x3") -> ResNet:
+    """ResNet-18 for ImageNet, random weights: 11,689,512 parameters.  PyTorch: torchvision's ``resnet18``.
 
-    make.__name__ = make.__qualname__ = f"resnet{depth}"
-    make.__doc__ = f"""ResNet-{depth} for ImageNet, {parameters} parameters, (N, 3, 224, 224) -> (N, 1000).
-
-    ``shortcut="padding"`` is option A, without parameters; ``stride_in="1x1"`` the paper's bottleneck. Random weights.
-    PyTorch: torchvision's ``resnet{depth}``.  Source: He et al. 2016.
-
-    >>> f"{{nn.inspection.count_parameters(nn.models.resnet{depth}()):,}}"
-    '{parameters}'
+    >>> f"{nn.inspection.count_parameters(nn.models.resnet18()):,}"
+    '11,689,512'
     """
-    return make
+    return ResNet(BasicBlock, [2, 2, 2, 2], num_classes, shortcut=shortcut, stride_in=stride_in)
 
 
-def _cifar(depth: int, parameters: str) -> Callable[..., ResNet]:
-    def make(num_classes: int = 10, shortcut: str = "padding") -> ResNet:
-        n = (depth - 2) // 6
-        return ResNet(BasicBlock, [n, n, n], num_classes, (16, 32, 64), stem="3x3", shortcut=shortcut)
+def resnet34(num_classes: int = 1000, shortcut: str = "projection", stride_in: str = "3x3") -> ResNet:
+    """ResNet-34 for ImageNet, random weights: 21,797,672 parameters.  PyTorch: torchvision's ``resnet34``.
 
-    make.__name__ = make.__qualname__ = f"resnet{depth}"
-    make.__doc__ = f"""ResNet-{depth} for CIFAR, {depth} = 6·{(depth - 2) // 6} + 2 layers, {parameters} parameters.
-
-    (N, 3, 32, 32) -> (N, 10), with shortcuts without parameters (option A); ``shortcut="projection"`` is option B.
-    PyTorch: none in torchvision.  Source: He et al. 2016, section 4.2.
-
-    >>> f"{{nn.inspection.count_parameters(nn.models.resnet{depth}()):,}}"
-    '{parameters}'
+    >>> f"{nn.inspection.count_parameters(nn.models.resnet34()):,}"
+    '21,797,672'
     """
-    return make
+    return ResNet(BasicBlock, [3, 4, 6, 3], num_classes, shortcut=shortcut, stride_in=stride_in)
 
 
-resnet18 = _imagenet(18, BasicBlock, [2, 2, 2, 2], "11,689,512")
-resnet34 = _imagenet(34, BasicBlock, [3, 4, 6, 3], "21,797,672")
-resnet50 = _imagenet(50, Bottleneck, [3, 4, 6, 3], "25,557,032")
-resnet101 = _imagenet(101, Bottleneck, [3, 4, 23, 3], "44,549,160")
-resnet152 = _imagenet(152, Bottleneck, [3, 8, 36, 3], "60,192,808")
-resnet20 = _cifar(20, "269,722")
-resnet32 = _cifar(32, "464,154")
-resnet44 = _cifar(44, "658,586")
-resnet56 = _cifar(56, "853,018")
-resnet110 = _cifar(110, "1,727,962")
+def resnet50(num_classes: int = 1000, shortcut: str = "projection", stride_in: str = "3x3") -> ResNet:
+    """ResNet-50 for ImageNet, random weights: 25,557,032 parameters.  PyTorch: torchvision's ``resnet50``.
+
+    >>> f"{nn.inspection.count_parameters(nn.models.resnet50()):,}"
+    '25,557,032'
+    """
+    return ResNet(Bottleneck, [3, 4, 6, 3], num_classes, shortcut=shortcut, stride_in=stride_in)
+
+
+def resnet101(num_classes: int = 1000, shortcut: str = "projection", stride_in: str = "3x3") -> ResNet:
+    """ResNet-101 for ImageNet, random weights: 44,549,160 parameters.  PyTorch: torchvision's ``resnet101``.
+
+    >>> f"{nn.inspection.count_parameters(nn.models.resnet101()):,}"
+    '44,549,160'
+    """
+    return ResNet(Bottleneck, [3, 4, 23, 3], num_classes, shortcut=shortcut, stride_in=stride_in)
+
+
+def resnet152(num_classes: int = 1000, shortcut: str = "projection", stride_in: str = "3x3") -> ResNet:
+    """ResNet-152 for ImageNet, random weights: 60,192,808 parameters.  PyTorch: torchvision's ``resnet152``.
+
+    >>> f"{nn.inspection.count_parameters(nn.models.resnet152()):,}"
+    '60,192,808'
+    """
+    return ResNet(Bottleneck, [3, 8, 36, 3], num_classes, shortcut=shortcut, stride_in=stride_in)
+
+
+_CIFAR_WIDTHS = (16, 32, 64)  # He et al. 2016, section 4.2: three stages, option A
+
+
+def resnet20(num_classes: int = 10, shortcut: str = "padding") -> ResNet:
+    """ResNet-20 for CIFAR, 6·3 + 2 layers: 269,722 parameters.  PyTorch: none in torchvision.
+
+    >>> f"{nn.inspection.count_parameters(nn.models.resnet20()):,}"
+    '269,722'
+    """
+    return ResNet(BasicBlock, [3, 3, 3], num_classes, _CIFAR_WIDTHS, "3x3", shortcut)
+
+
+def resnet32(num_classes: int = 10, shortcut: str = "padding") -> ResNet:
+    """ResNet-32 for CIFAR, 6·5 + 2 layers: 464,154 parameters.  PyTorch: none in torchvision.
+
+    >>> f"{nn.inspection.count_parameters(nn.models.resnet32()):,}"
+    '464,154'
+    """
+    return ResNet(BasicBlock, [5, 5, 5], num_classes, _CIFAR_WIDTHS, "3x3", shortcut)
+
+
+def resnet44(num_classes: int = 10, shortcut: str = "padding") -> ResNet:
+    """ResNet-44 for CIFAR, 6·7 + 2 layers: 658,586 parameters.  PyTorch: none in torchvision.
+
+    >>> f"{nn.inspection.count_parameters(nn.models.resnet44()):,}"
+    '658,586'
+    """
+    return ResNet(BasicBlock, [7, 7, 7], num_classes, _CIFAR_WIDTHS, "3x3", shortcut)
+
+
+def resnet56(num_classes: int = 10, shortcut: str = "padding") -> ResNet:
+    """ResNet-56 for CIFAR, 6·9 + 2 layers: 853,018 parameters.  PyTorch: none in torchvision.
+
+    >>> f"{nn.inspection.count_parameters(nn.models.resnet56()):,}"
+    '853,018'
+    """
+    return ResNet(BasicBlock, [9, 9, 9], num_classes, _CIFAR_WIDTHS, "3x3", shortcut)
+
+
+def resnet110(num_classes: int = 10, shortcut: str = "padding") -> ResNet:
+    """ResNet-110 for CIFAR, 6·18 + 2 layers: 1,727,962 parameters.  PyTorch: none in torchvision.
+
+    >>> f"{nn.inspection.count_parameters(nn.models.resnet110()):,}"
+    '1,727,962'
+    """
+    return ResNet(BasicBlock, [18, 18, 18], num_classes, _CIFAR_WIDTHS, "3x3", shortcut)
