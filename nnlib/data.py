@@ -200,13 +200,15 @@ def _sklearn(name: str) -> Any:
     return datasets
 
 
-def _pair(X: Any, y: Any, standardise: bool = False) -> tuple[Tensor, Tensor]:
-    X = np.asarray(X, dtype=float)
-    if standardise:
-        X = (X - X.mean(0)) / X.std(0)
-    y = np.asarray(y)
+def _pair(X: Any, y: Any) -> tuple[Tensor, Tensor]:
     labels = np.int64 if y.dtype.kind in "iu" else get_default_dtype()
-    return Tensor(X.astype(get_default_dtype())), Tensor(y.astype(labels))
+    return Tensor(np.asarray(X, get_default_dtype())), Tensor(y.astype(labels))
+
+
+def _table(found: Any, standardise: bool) -> tuple[Tensor, Tensor]:
+    """Measurements: columns of mean 0 and variance 1, if wanted."""
+    X = found.data
+    return _pair((X - X.mean(0)) / X.std(0) if standardise else X, found.target)
 
 
 def digits(images: bool = False) -> tuple[Tensor, Tensor]:
@@ -229,7 +231,7 @@ def breast_cancer(standardise: bool = True) -> tuple[Tensor, Tensor]:
     >>> nn.data.breast_cancer()[0].shape
     (569, 30)
     """
-    return _pair(*_sklearn("breast_cancer").load_breast_cancer(return_X_y=True), standardise=standardise)
+    return _table(_sklearn("breast_cancer").load_breast_cancer(), standardise)
 
 
 def wine(standardise: bool = True) -> tuple[Tensor, Tensor]:
@@ -238,7 +240,7 @@ def wine(standardise: bool = True) -> tuple[Tensor, Tensor]:
     >>> nn.data.wine()[0].shape
     (178, 13)
     """
-    return _pair(*_sklearn("wine").load_wine(return_X_y=True), standardise=standardise)
+    return _table(_sklearn("wine").load_wine(), standardise)
 
 
 def diabetes(standardise: bool = True) -> tuple[Tensor, Tensor]:
@@ -247,7 +249,7 @@ def diabetes(standardise: bool = True) -> tuple[Tensor, Tensor]:
     >>> nn.data.diabetes()[1].dtype
     dtype('float32')
     """
-    return _pair(*_sklearn("diabetes").load_diabetes(scaled=False, return_X_y=True), standardise=standardise)
+    return _table(_sklearn("diabetes").load_diabetes(scaled=False), standardise)
 
 
 def photographs() -> tuple[Tensor, Tensor]:

@@ -40,8 +40,6 @@ def fetch(name: str, sha256: str, mirrors: Sequence[str], folder: Path | None = 
     A part that is already there is continued where the server allows it. ``timeout`` (seconds) bounds a silence,
     not the download. Raises ConnectionError naming what each mirror did and where to put the file by hand.
     """
-    import urllib.error  # as long to import as nnlib itself: only when something is fetched
-
     folder = (folder or cache_folder()).expanduser()
     target, part = folder / name, folder / f"{name}.part"
     if target.is_file() and _sha256(target) == sha256:
@@ -50,7 +48,7 @@ def fetch(name: str, sha256: str, mirrors: Sequence[str], folder: Path | None = 
     failures = []
     for mirror in mirrors:
         url = mirror.rstrip("/") + "/" + target.name
-        for attempt in ("continue", "afresh"):
+        for _ in range(2):  # a second time where that may help
             try:
                 _download(url, part, timeout)
                 found = _sha256(part)
@@ -58,17 +56,14 @@ def fetch(name: str, sha256: str, mirrors: Sequence[str], folder: Path | None = 
                     os.replace(part, target)
                     return target
                 part.unlink()
-                failures.append(f"{url}: SHA-256 is {found[:12]}…, expected {sha256[:12]}…")
-            except urllib.error.HTTPError as error:
-                failures.append(f"{url}: {error}")
-                if error.code == 416 and attempt == "continue":  # the part is longer than the file
-                    part.unlink(missing_ok=True)
-                    continue
+                raise ValueError(f"SHA-256 is {found[:12]}…, expected {sha256[:12]}…")
             except (OSError, ValueError, EOFError) as error:
                 failures.append(f"{url}: {error}")
-                if attempt == "continue" and isinstance(error, EOFError):
-                    continue  # cut off in the middle: once more, from there
-            break
+                part_is_too_long = getattr(error, "code", None) == 416  # an HTTPError: there is nothing to continue
+                if part_is_too_long:
+                    part.unlink(missing_ok=True)
+                if not (part_is_too_long or isinstance(error, EOFError)):  # cut off in the middle: go on from there
+                    break
     listed = "\n  ".join(failures)
     raise ConnectionError(
         f"fetch: could not download {name}:\n  {listed}\nConnect to the network and try again, or put the file at "
@@ -78,7 +73,7 @@ def fetch(name: str, sha256: str, mirrors: Sequence[str], folder: Path | None = 
 
 def _download(url: str, part: Path, timeout: float) -> None:
     """Append what is missing of ``url`` to ``part``; EOFError if the server stops early."""
-    import urllib.request
+    import urllib.request  # as long to import as nnlib itself: only when something is fetched
 
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
