@@ -53,3 +53,12 @@ def within_reach(kind, name):
             if can_move(experiment):
                 return experiment, {key: option}
     raise AssertionError(f"nothing brings {name} of {kind.__name__} into sight")
+
+
+def pointer(experiment, type, id, x, y, **more):
+    """The message of a page whose pointer, at (x, y) of the picture, presses or drags the mark ``id``."""
+    lattice = experiment.view.lattice
+    key = next(key for key in lattice if id == key or id.startswith(f"{key} "))
+    axes = zip((x, y), lattice[key])
+    to = [min(max(round((at - zero) / step), first), last) for at, (zero, step, first, last) in axes]
+    experiment._message(None, {"type": type, "id": key, "to": to, **more}, [])

@@ -109,21 +109,57 @@ def test_each_control_moves_the_settings_and_the_picture(kind):
         assert experiment.view.status == experiment.view.alt == experiment.status
 
 
+def answer(view):
+    return [view.picture, view.status, view.below, view.tiles, view.pixels, view.lattice]
+
+
 @each
-def test_what_is_sent_ahead_is_what_the_kernel_answers(kind):
+def test_what_is_sent_ahead_of_a_slider_is_what_the_kernel_answers(kind):
     sliders = {n: c for n, c in kind.controls.items() if isinstance(c, Slider)}
     assert set(kind.slow) <= set(sliders)
     for name, slider in sliders.items():
         experiment, _ = within_reach(kind, name)
         widget = experiment.widgets[name]
-        step = slider.step if widget.value + slider.step <= widget.max else -slider.step
-        experiment._look_ahead(name, (step,))
-        id, value, *frame = experiment.view.ahead
-        assert (id, value) == (widget.model_id, pytest.approx(widget.value + step))
+        onward = 1 if widget.value + slider.step <= widget.max else -1
+        experiment._foresee(*next(experiment._next_steps(name, onward)))
+        id, value, given, *frame = experiment.view.ahead
+        assert (id, value) == (widget.model_id, pytest.approx(widget.value + onward * slider.step))
+        assert id not in given
         widget.value = value
-        view = experiment.view
-        assert [view.picture, experiment.status, view.below, view.tiles, view.pixels] == frame
+        assert answer(experiment.view) == frame
         assert experiment.view.ahead == []  # stale now
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ALL if kind.grips], ids=lambda kind: kind.__name__)
+def test_what_is_sent_ahead_of_a_drag_is_what_the_kernel_answers(kind):
+    modes = [{}, *({"show": option} for option in getattr(kind.controls.get("show"), "options", ()))]
+    dragged = set()
+    for mode in modes:
+        experiment = kind()
+        experiment.set(**mode)
+        assert set(experiment.view.lattice) <= {" ".join(i.split()[:n]) for i in kind.grips for n in (1, 2)}
+        for id, axes in experiment.view.lattice.items():
+            dragged.add(id)
+            start = [(first + last) // 2 for *_, first, last in axes]
+            experiment._message(None, {"type": "press", "id": id, "to": start}, [])
+            moves = list(experiment._next_places(id, tuple(start), None))
+            assert 2 <= len(moves) <= 30
+            for gesture, place, act in moves[:3]:
+                settings, count = experiment.settings, experiment.view.count
+                experiment._foresee(gesture, place, act)
+                assert (experiment.settings, experiment.view.count) == (settings, count)  # nothing has happened
+                name, to, given, *frame = experiment.view.ahead
+                assert (name, to) == (f"drag {id}", place)
+                message = {"type": "drag", "id": id, "to": [int(k) for k in place.split()]}
+                experiment._message(None, message, [])
+                assert experiment.error is None
+                assert answer(experiment.view) == frame
+                assert bool(experiment.view.ahead) == kind.lasting  # a mark elsewhere: other places stay true
+                moved = {n for n, v in experiment.settings.items() if v != settings[n]}
+                assert not given.keys() & {experiment.widgets[n].model_id for n in moved}
+                if not kind.lasting:
+                    break
+    assert len(dragged) >= 1
 
 
 def test_a_look_ahead_waits_for_a_pause_and_skips_what_is_slow_or_out_of_range():
@@ -219,10 +255,10 @@ def test_a_drag_is_answered_even_when_it_fails():
     experiment = widgets.FarPoint()
     experiment.set()
     count = experiment.view.count
-    experiment._message(None, {"type": "drag", "id": "far", "at": ["?", 0]}, [])
+    experiment._message(None, {"type": "drag", "id": "far", "to": ["?", 0]}, [])
     assert isinstance(experiment.error, ValueError)
     assert experiment.view.count > count  # or the page would wait for ever
-    experiment._message(None, {"type": "drag", "id": "somebody", "at": [0, 0]}, [])
+    experiment._message(None, {"type": "drag", "id": "somebody", "to": [0, 0]}, [])
     assert experiment.error is None
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nnlib.widgets import convolution_bench, shift_test
+from tests.experiments import pointer
 
 # ------------------------------------------------------------ convolution bench
 
@@ -90,7 +91,7 @@ def test_cells_are_pressed_to_be_looked_at():
     scene = convolution_bench.draw(experiment.numbers)
     for id, setting, value in (("x 5", "input", 6), ("dL/dx 0", "input", 1), ("y 3", "output", 4)):
         x, y = (sum(p[i] for p in scene.find(id).points) / 2 for i in (0, 1))
-        experiment._message(None, {"type": "press", "id": id, "at": [x, y]}, [])
+        pointer(experiment, "press", id, x, y)
         assert experiment.error is None
         assert experiment.settings[setting] == value
 

@@ -12,6 +12,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 from nnlib.widgets import activation_gallery, gradcheck_microscope, likelihood, loss_bowl
+from tests.experiments import pointer
 
 # ------------------------------------------------------------ loss bowl
 
@@ -95,10 +96,10 @@ def test_the_start_can_be_dragged_and_stays_on_the_sheet():
     experiment = Bowl()
     experiment.set()
     start = loss_bowl.draw(experiment.numbers).find("start").points[0]
-    experiment._message(None, {"type": "press", "id": "start", "at": [start[0] + 64, start[1]]}, [])
+    pointer(experiment, "press", "start", start[0] + 64, start[1])
     assert experiment.settings["intercept"] == pytest.approx(0.6)
     assert experiment.settings["slope"] == pytest.approx(3.5)
-    experiment._message(None, {"type": "drag", "id": "start", "at": [-9999, 9999]}, [])
+    pointer(experiment, "drag", "start", -9999, 9999)
     assert (experiment.settings["intercept"], experiment.settings["slope"]) == (-2.3, -0.5)
 
 

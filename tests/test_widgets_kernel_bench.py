@@ -12,6 +12,7 @@ pytest.importorskip("anywidget")
 
 from nnlib.widgets import kernel_bench
 from nnlib.widgets.kernel_bench import IMAGE, IMAGES, KERNELS, OWN, UPSTREAM, grids, read, write
+from tests.experiments import pointer
 
 Bench = kernel_bench.KernelBench
 GEOMETRY = [
@@ -96,7 +97,7 @@ def test_a_cell_is_painted_by_mouse_and_the_stroke_goes_on():
     bench = Bench()
     bench.set(image="edge", n=8, brush=5)
     grid = grids(bench.numbers)[0]
-    send = lambda kind, *at: bench._message(None, {"type": kind, "id": "x 0 0 0", "at": grid.middle(0, *at)}, [])
+    send = lambda kind, *at: pointer(bench, kind, "x 0 0 0", *grid.middle(0, *at))
     send("press", 1, 2)
     send("drag", 1, 3)
     assert bench.settings["image"] == OWN
@@ -107,14 +108,14 @@ def test_a_cell_is_painted_by_mouse_and_the_stroke_goes_on():
     send("drag", 1, 2)
     assert bench.numbers.x[0, 1, 2] == 0
     before = bench.numbers.x
-    bench.drag("x 0 0 0", IMAGE[0] - 5, IMAGE[1])  # beside the image
+    pointer(bench, "drag", "x 0 0 0", IMAGE[0] - 5, IMAGE[1])  # beside the image
     assert (bench.numbers.x == before).all()
     weights = grids(bench.numbers)[2]
-    bench._message(None, {"type": "press", "id": "w 0 0 0", "at": weights.middle(0, 2, 1)}, [])
+    pointer(bench, "press", "w 0 0 0", *weights.middle(0, 2, 1))
     assert bench.numbers.w[0, 2, 1] == 5
     assert bench.settings["kernel"] == OWN
     output = grids(bench.numbers)[1]
-    bench._message(None, {"type": "press", "id": "y 0 0", "at": output.middle(0, 4, 2)}, [])
+    pointer(bench, "press", "y 0 0", *output.middle(0, 4, 2))
     assert bench.numbers.output == (4, 2)
 
 

@@ -12,6 +12,7 @@ pytest.importorskip("anywidget")
 
 from nnlib.widgets import perceptron_referee
 from nnlib.widgets.perceptron_referee import DATA, MOST_UPDATES, arrays, clouds, read, widest, write
+from tests.experiments import pointer
 
 Referee = perceptron_referee.PerceptronReferee
 GRID = list(itertools.product((2.0, 1.0, 0.3, 0.05), range(10)))
@@ -100,7 +101,7 @@ def test_a_dragged_point_makes_the_data_your_own_and_can_make_the_rule_run_for_e
     assert not experiment.met
     left, top, wide, tall = perceptron_referee.PLANE
     number = next(i for i, p in enumerate(experiment.numbers.points) if p[2] == 1)
-    experiment.drag(f"point {number}", left + 0.2 * wide, top + 0.9 * tall)  # among the other class
+    pointer(experiment, "drag", f"point {number}", left + 0.2 * wide, top + 0.9 * tall)  # among the other class
     assert experiment.settings["data"] == DATA[3]
     assert experiment.numbers.points[number][:2] == (0.2, -0.4)
     assert not experiment.numbers.ended

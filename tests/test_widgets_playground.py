@@ -285,12 +285,12 @@ def test_what_the_weight_slider_foresees_is_what_comes():
     experiment = Playground()
     experiment.set(step=5)
     shown = experiment._extra["value"].value
-    experiment._look_ahead("value", (0.1,))
-    id, value, *frame = experiment.view.ahead
+    experiment._foresee(*next(experiment._next_weights(0.1)))
+    id, value, _, *frame = experiment.view.ahead
     assert (id, value) == (experiment._extra["value"].model_id, pytest.approx(shown + 0.1))
     experiment._extra["value"].value = value
     view = experiment.view
-    assert frame == [view.picture, view.status, view.below, view.tiles, view.pixels]
+    assert frame == [view.picture, view.status, view.below, view.tiles, view.pixels, view.lattice]
 
 
 def test_points_by_click_and_by_key():

@@ -9,6 +9,7 @@ import pytest
 
 import nnlib as nn
 from nnlib.widgets import fold, ten_knobs
+from tests.experiments import pointer
 
 # ------------------------------------------------------------ ten knobs
 
@@ -97,11 +98,9 @@ def test_a_joint_follows_the_pointer():
     experiment.set()
     mark = ten_knobs.draw(experiment.numbers).find("joint 1")
     (x, y), left, width = mark.points[0], ten_knobs.LEFT[0], ten_knobs.LEFT[2]
-    experiment._message(None, {"type": "press", "id": "joint 1", "at": [x, y]}, [])
+    pointer(experiment, "press", "joint 1", x, y)
     assert experiment.settings["theta10"] == -0.5
-    experiment._message(
-        None, {"type": "drag", "id": "joint 1", "at": [left + width * 2 / 3, y]}, []
-    )
+    pointer(experiment, "drag", "joint 1", left + width * 2 / 3, y)
     assert experiment.numbers.joints[0] == pytest.approx(2.0)
     assert experiment.error is None
 
@@ -182,9 +181,9 @@ def test_the_input_follows_the_pointer():
     experiment = Fold()
     experiment.set(u=0.5)
     x, y = fold.draw(experiment.numbers).find("u").points[0]
-    experiment._message(None, {"type": "press", "id": "u", "at": [x, y]}, [])
+    pointer(experiment, "press", "u", x, y)
     assert experiment.settings["u"] == 0.5
-    experiment._message(None, {"type": "drag", "id": "u", "at": [fold.CURVE[0], y]}, [])
+    pointer(experiment, "drag", "u", fold.CURVE[0], y)
     assert experiment.settings["u"] == -1
     assert experiment.error is None
 
@@ -228,7 +227,7 @@ def test_the_fold_shows_the_controls_of_its_mode_and_the_point_can_be_dragged():
     hidden = {name for name, widget in experiment.widgets.items() if widget.layout.display == "none"}
     assert hidden == {"layers", "reach", "u", "kind"}
     left, top, wide, tall = fold.SQUARE
-    experiment.drag("point", left + 0.75 * wide, top + 0.25 * tall)
+    pointer(experiment, "drag", "point", left + 0.75 * wide, top + 0.25 * tall)
     assert (experiment.settings["x1"], experiment.settings["x2"]) == (1.0, 1.0)
     assert experiment.numbers.plane.image == pytest.approx(experiment.numbers.plane.corners[3])
 

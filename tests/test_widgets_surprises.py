@@ -12,6 +12,7 @@ import pytest
 import nnlib as nn
 from nnlib.widgets import expressions, far_point, graph_stepper, hidden_layer_ledger, shape_explorer
 from nnlib.widgets.graph_stepper import BUGS, EXAMPLES, ORDERS, GraphStepper
+from tests.experiments import pointer
 
 # ------------------------------------------------------------ far point
 
@@ -72,11 +73,11 @@ def test_the_far_point_follows_the_pointer():
     experiment.set()
     mark = far_point.draw(experiment.numbers).find("far")
     x, y = (sum(p[i] for p in mark.points) / 2 for i in (0, 1))
-    experiment._message(None, {"type": "press", "id": "far", "at": [x, y]}, [])
+    pointer(experiment, "press", "far", x, y)
     assert experiment.settings["far"] == pytest.approx(10.0)
-    experiment._message(None, {"type": "drag", "id": "far", "at": [x - 200, y]}, [])
+    pointer(experiment, "drag", "far", x - 200, y)
     assert 5 < experiment.settings["far"] < 8
-    experiment._message(None, {"type": "drag", "id": "far", "at": [-9999, y]}, [])
+    pointer(experiment, "drag", "far", -9999, y)
     assert experiment.settings["far"] == 1.2
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import nnlib as nn
 import nnlib.functional as F
 
 from .experiment import Challenge, Choice, Entry, Experiment, Prediction, Slider
-from .scene import Scene, number
+from .scene import STILL, Axis, Scene, number
 
 __all__ = ["ConvolutionBench", "backward_by_convolution", "compute", "draw", "say"]
 
@@ -142,6 +143,7 @@ def compute(settings: dict[str, Any]) -> Numbers:
     )  # fmt: skip
 
 
+@cache
 def reach_back(k: int, stride: int, dilation: int, layers: int) -> int:
     """How far apart the outermost inputs are that one unit of the last of these layers sees: gradients tell."""
     length = 1
@@ -363,6 +365,16 @@ def say(numbers: Numbers) -> str:
     return " ".join(parts)
 
 
+def lattice(numbers: Numbers) -> dict[str, tuple[Axis, Axis]]:
+    """The cells of x, y and dL/dx."""
+    n, cell = numbers, _cell(numbers)
+    if n.error:
+        return {}
+    inputs = (_middle(n, 0), cell, 0, len(n.x) - 1), STILL
+    first = _middle(n, n.dilation * (len(n.w) - 1) / 2 - n.padding)
+    return {"x": inputs, "dL/dx": inputs, "y": ((first, n.stride * cell, 0, len(n.y) - 1), STILL)}
+
+
 class ConvolutionBench(Experiment):
     """A convolution in one dimension, forward and backward.  Lesson 14.
 
@@ -408,7 +420,7 @@ class ConvolutionBench(Experiment):
         lambda n: not n.error and len(n.w) >= 3 and np.ptp(n.w) > 0 and n.unnoticed,
         "A kernel that reads the same both ways hides the mistake. Test a backward pass with a crooked one.",
     )
-    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
 
     def tune(self, numbers: Numbers) -> None:
         """One can only look at what is there."""
@@ -417,14 +429,6 @@ class ConvolutionBench(Experiment):
                 self._settings[name] = min(self._settings[name], most)
                 self.widgets[name].max = most
 
-    def drag(self, id: str, x: float, y: float) -> None:
+    def drag(self, id: str, i: int, j: int) -> None:
         """A cell of x or dL/dx pressed is the input to look at, a cell of y the output; a drag moves on."""
-        n = self.numbers
-        if n.error:
-            return
-        place = (x - LEFT) / _cell(n) - n.padding - 0.5
-        if id.startswith("y"):
-            first = n.dilation * (len(n.w) - 1) / 2 - n.padding
-            self.set(output=1 + min(max(round((place - first) / n.stride), 0), len(n.y) - 1))
-        else:
-            self.set(input=1 + min(max(round(place), 0), len(n.x) - 1))
+        self.set(**{"output" if id == "y" else "input": i + 1})

@@ -9,19 +9,23 @@ An experiment is a module with three plain functions and one small class that na
 
 :class:`Experiment` turns that into something to play with. Redrawing happens inside the handler of a slider's event, on
 purpose: ipywidgets sends the next value of a slider only when the kernel has finished with the last one, and sends the
-newest, so a burst of events never queues stale pictures. Once the learner pauses, the pictures one step further each
-way are computed and sent ahead, so that the next press of a key is answered without a round trip to the kernel.
+newest, so a burst of events never queues stale pictures. In the pauses between, the answers to the gestures that are
+likely next are computed and sent ahead, so that the page shows them without a round trip to the kernel: a slider one
+step further each way, a mark at the neighbouring places of its lattice, a key on the picture. Each is computed by doing
+the gesture on a copy of the state (``_foresee``), so that it cannot differ from the kernel's own answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from html import escape
 from typing import Any, ClassVar
 
@@ -39,7 +43,9 @@ __all__ = [
 ]
 
 
-PAUSE = 0.03  # seconds without an event before pictures are computed ahead
+PAUSE = 0.03  # seconds without an event before a slider's neighbours are computed
+GAP = 0.002  # seconds between two pictures sent ahead, in which the kernel hears of new events
+MOST_AHEAD = 150  # pictures that the page keeps for one mark
 QUICK = 0.05  # seconds that a picture may take for its neighbours to be worth it
 
 
@@ -176,6 +182,7 @@ class Entry:
 
 
 Control = Slider | Number | Choice | Flag | Entry
+Move = tuple[str, Any, Callable[[], None]]  # a gesture, its value as the page calls it, and what it does
 
 
 @dataclass(frozen=True)
@@ -236,11 +243,15 @@ class Experiment:
     ] = {}  # settings of the static picture, where they differ from the defaults
     least: ClassVar[int] = 320  # pixels below which the picture scrolls
     grips: ClassVar[tuple[str, ...]] = ()  # ids of marks that can be dragged
+    lasting: ClassVar[bool] = True  # where a mark is dragged to counts, not the way there
     slow: ClassVar[tuple[str, ...]] = ()  # sliders whose neighbours cost too much to compute ahead
     taps: ClassVar[tuple[str, ...]] = ()  # ids of marks that can be clicked
     keys: ClassVar[
         tuple[str, ...]
     ] = ()  # keys that count while the picture has the focus, and what they do
+    foreseen: ClassVar[
+        tuple[str, ...]
+    ] = ()  # those of them whose answers are sent ahead: they change settings and plain attributes alone
     hint: ClassVar[str] = ""
     fits: ClassVar[bool] = False  # the picture asks the page for its width
     rows: ClassVar[
@@ -252,6 +263,7 @@ class Experiment:
     draw: ClassVar[Any]  # numbers -> Scene
     say: ClassVar[Any]  # numbers -> str
     tell: ClassVar[Any] = None  # numbers -> HTML below the picture, a table; or None
+    lattice: ClassVar[Any] = None  # numbers -> {a grip's id, or how several begin: (Axis, Axis)}; see scene.axis
 
     # ------------------------------------------------------------ without a widget
 
@@ -296,6 +308,12 @@ class Experiment:
         # JupyterLab may bring the events of two widgets in two threads at once; one after the other they count.
         self._lock = threading.RLock()
         self._ahead: asyncio.TimerHandle | None = None
+        self._answering = 0.0  # the number of the page's gesture
+        self._held: tuple[str, Any] = ("", None)  # the mark that was moved last, and its place
+        self._sent: set[Any] = set()  # its places that the page has pictures of
+        self._keeps = False  # and they stay true
+        self._imagined: Any = None  # while a gesture is only imagined: the picture it leads to
+        self._named: set[str] = set()  # and the settings that it sets
         self.widgets = {name: control.build() for name, control in self.controls.items()}
         self.view = View(
             least=self.least,
@@ -304,6 +322,7 @@ class Experiment:
             listens=list(self.keys),
             hint=self.hint,
             fits=self.fits,
+            lasting=self.lasting,
             controls=[widget.model_id for widget in self.widgets.values()],
         )
         self.view.on_msg(self._message)
@@ -376,13 +395,14 @@ class Experiment:
         """Change settings; one redraw for all of them. Also passes the opening question."""
         with self._lock:
             new = self.complete({**self._settings, **settings})
+            self._named |= settings.keys()
             if not self.revealed:
                 self._reveal()
             self._settings = new
             self._redraw()
 
-    def drag(self, id: str, x: float, y: float) -> None:
-        """The mark ``id`` was dragged to (x, y) of the picture; an experiment with grips overrides this."""
+    def drag(self, id: str, i: int, j: int) -> None:
+        """The mark of ``lattice`` was dragged to its place (i, j); an experiment with grips overrides this."""
 
     def tap(self, id: str, x: float, y: float) -> None:
         """The mark ``id`` was clicked at (x, y) of the picture; an experiment with taps overrides this."""
@@ -411,66 +431,141 @@ class Experiment:
             return
         start, before = time.perf_counter(), self._settings[name]
         with self._shown():
-            self._settings[name] = self.controls[name].check(value)
-            self.moved(name)
-            self._draw()
-            control = self.controls[name]
-            quick = time.perf_counter() - start < QUICK
-            if quick and name not in self.slow and isinstance(control, Slider | Ladder):
-                onward = control.step if value > before else -control.step
-                self._plan_ahead(PAUSE, name, (onward, -onward))
+            self._turn(name, self.controls[name].check(value))
+            if name not in self.slow and time.perf_counter() - start < QUICK:
+                self._plan_ahead(PAUSE, self._next_steps(name, 1 if value > before else -1))
 
-    def _plan_ahead(self, wait: float, name: str, steps: tuple[float, ...]) -> None:
-        """Look ahead once the learner pauses; the next picture drawn calls it off."""
-        with suppress(RuntimeError):  # outside a kernel nobody looks, and no loop runs
-            self._ahead = asyncio.get_running_loop().call_later(wait, self._look_ahead, name, steps)
+    def _turn(self, name: str, value: Any) -> None:
+        """What moving the control ``name`` does."""
+        self._named.add(name)
+        self._settings[name] = value
+        self.moved(name)
+        self._draw()
 
-    def _look_ahead(self, name: str, steps: tuple[float, ...]) -> None:
-        """Send the picture of the slider one step further, for the page to show at once when it gets there."""
+    def _next_steps(self, name: str, onward: int) -> Iterator[Move]:
+        """A slider one step on and one step back."""
         control, widget, value = self.controls[name], self.widgets[name], self._settings[name]
-        called: float | None = None  # what the page calls the new value
-        if isinstance(control, Ladder):
-            called = control.options.index(value) + int(steps[0])
-            if 0 <= called < len(control.options):
-                self._foresee(widget, called, {name: control.options[int(called)]}, name)
-        elif isinstance(control, Slider):
-            called = type(control.default)(round(value + steps[0], 9))
-            if control.low <= called <= widget.max:
-                self._foresee(widget, called, {name: called}, name)
-        if steps[1:]:
-            self._plan_ahead(0, name, steps[1:])
+        for way in (onward, -onward):
+            if isinstance(control, Ladder):
+                rung = control.options.index(value) + way
+                if 0 <= rung < len(control.options):
+                    yield widget.model_id, rung, partial(self._turn, name, control.options[rung])
+            elif isinstance(control, Slider):
+                new = type(control.default)(round(value + way * control.step, 9))
+                if control.low <= new <= widget.max:
+                    yield widget.model_id, new, partial(self._turn, name, new)
 
-    def _foresee(
-        self, widget: Any, called: float, change: Mapping[str, Any], name: str = ""
-    ) -> None:
-        """Send the picture of changed settings, to be shown when the page's widget takes the value ``called``."""
+    def _next_places(self, id: str, to: Any, before: Any) -> Iterator[Move]:
+        """The places a mark may be dragged to from ``to``, to which it came from ``before``."""
+        for place in around(to, before, self.view.lattice[id]):
+            if (id, place) not in self._sent:
+                self._sent.add((id, place))
+                yield f"drag {id}", "{} {}".format(*place), partial(self._grip, "drag", id, place)
+
+    def _plan_ahead(self, wait: float, moves: Iterable[Move]) -> None:
+        """Compute the answers to gestures once the learner pauses; the next picture drawn calls it off."""
+        if self._ahead:
+            self._ahead.cancel()
+        with suppress(RuntimeError):  # outside a kernel nobody looks, and no loop runs
+            self._ahead = asyncio.get_running_loop().call_later(wait, self._look_ahead, iter(moves))
+
+    def _look_ahead(self, moves: Iterator[Move]) -> None:
+        if not self.view.live and (move := next(moves, None)):
+            self._foresee(*move)
+            self._plan_ahead(GAP, moves)
+
+    def _foresee(self, gesture: str, value: Any, act: Callable[[], None]) -> None:
+        """Send what a gesture would lead to, for the page to show when it comes: ``act`` without consequences."""
         with self._lock:
-            now, self._settings = self._settings, self._settings | dict(change)
-            try:
-                if name:
-                    self.moved(name)
-                frame = self._frame(type(self).compute(self._settings))
-                self.view.ahead = [widget.model_id, called, *frame]
-            except Exception:
-                pass  # what fails is shown when it is asked for
-            finally:
-                self._settings = now
+            kept, self._settings, self._named = dict(vars(self)), dict(self._settings), set()
+            self._watched, self._imagined = True, ()
+            with suppress(Exception):  # what fails is shown when it is asked for
+                act()
+            frame, named, mine = self._imagined, self._named, vars(self)
+            for name in mine.keys() - kept.keys():
+                del mine[name]
+            mine.update(kept)
+            if frame:
+                others = [widget for name, widget in self.widgets.items() if name not in named]
+                given = {w.model_id: getattr(w, "index", w.value) for w in others}
+                self.view.ahead = [gesture, value, given, *frame]
 
     def _message(self, _: Any, message: dict[str, Any], buffers: Any) -> None:
-        count, kind = self.view.count, message.get("type")
+        kind, id = message.get("type", ""), message.get("id", "")
         if kind == "seen":
             self.seen()
-            return
-        with self._shown():
-            if kind in ("press", "drag") and message.get("id") in self.grips:
-                self.pressed = kind == "press"
-                self.drag(message["id"], *map(float, message["at"]))
-            if kind == "tap" and message.get("id") in self.taps:
-                self.tap(message["id"], *map(float, message["at"]))
-            if kind == "keys":
-                self.press([key for key in message["keys"] if key in self.keys])
-        if self.view.count == count:  # nothing drawn: the page waits for an answer all the same
-            self.view.count += 1
+        elif kind == "hover":
+            self._hover(id, message.get("to"))
+        else:
+            with self._lock:
+                self._answer(kind, id, message)
+
+    def _answer(self, kind: str, id: str, message: dict[str, Any]) -> None:
+        count, start = self.view.count, time.perf_counter()
+        self._answering = message.get("tick", 0.0)
+        moves: Iterable[Move] = ()
+        try:
+            with self._shown():
+                if kind in ("press", "drag") and id in self.view.lattice:
+                    to, (last, before) = self._clip(id, message["to"]), self._held
+                    self._keeps = self.lasting and id == last
+                    try:
+                        self._grip(kind, id, to)
+                    finally:
+                        self._keeps = False
+                    self._hold(id, to)
+                    moves = self._next_places(id, to, before if id == last else None)
+                if kind == "tap" and id in self.taps:
+                    self.tap(id, *map(float, message["at"]))
+                if kind == "keys":
+                    self.press([key for key in message["keys"] if key in self.keys])
+                    moves = self._next_keys(message["keys"][-1])
+        finally:
+            if self.view.count == count:  # nothing drawn: the page waits for an answer all the same
+                with self.view.hold_sync():
+                    self.view.answered = self._answering
+                    self.view.count += 1
+        if moves and time.perf_counter() - start < QUICK:
+            self._plan_ahead(GAP, moves)
+
+    def _clip(self, id: str, to: Any) -> tuple[int, int]:
+        i, j = (min(max(int(k), axis[2]), axis[3]) for k, axis in zip(to, self.view.lattice[id], strict=True))
+        return i, j
+
+    def _grip(self, kind: str, id: str, to: tuple[int, int]) -> None:
+        self.pressed = kind == "press"
+        self.drag(id, *to)
+
+    def _hold(self, id: str, to: Any) -> None:
+        """Pictures of another mark's places are not true any more once this one moves."""
+        if self._held[0] != id or len(self._sent) > MOST_AHEAD:
+            self._forget()
+        self._held = id, to
+
+    def _forget(self) -> None:
+        self._sent.clear()
+        self.view.ahead = []
+
+    def _hover(self, id: str, to: Any) -> None:
+        """The pointer is over a mark, or the picture has got the focus: a gesture may come."""
+        with self._lock:
+            if not self.revealed or id and id not in self.view.lattice:
+                return
+            if not id:
+                self._plan_ahead(GAP, self._next_keys(""))
+                return
+            place = self._clip(id, to)
+            self._hold(id, place)
+            if self.lasting:
+                self._plan_ahead(GAP, self._next_places(id, place, None))
+            else:
+                press = f"press {id}", "{} {}".format(*place), partial(self._grip, "press", id, place)
+                self._plan_ahead(GAP, [press])
+
+    def _next_keys(self, last: str) -> Iterator[Move]:
+        """The keys on the picture, the one pressed last before the others."""
+        for key in sorted(self.foreseen, key=lambda key: key != last):
+            yield "key", key, partial(self.press, [key])
 
     def _redraw(self) -> None:
         with self._shown():
@@ -480,25 +575,32 @@ class Experiment:
         """Compute, draw, say; the view changes in one message."""
         before = {} if self.revealed or self.prediction is None else self.prediction.before
         numbers = type(self).compute(self.complete({**self._settings, **before}))
-        picture, said, below, tiles, pixels = self._frame(numbers)
+        frame = self._frame(numbers)
+        if self._imagined is not None:
+            self._imagined = frame
+            return
+        picture, said, below, tiles, pixels, lattice = frame
         self.numbers, self._said = numbers, said
+        if self._ahead:
+            self._ahead.cancel()
+        with self.view.hold_sync():  # the picture goes first, the sliders that follow it can wait
+            self.view.picture, self.view.below, self.view.lattice = picture, below, lattice
+            if tiles or self.view.tiles:
+                self.view.tiles, self.view.pixels = tiles, pixels
+            if not self._keeps:
+                self._forget()
+            self.view.status = self.view.alt = said
+            self.view.answered = self._answering
+            self.view.count += 1
         with self.silent():
             self.tune(numbers)
             for name, widget in self.widgets.items():
                 if widget.value != self._settings[name]:
                     widget.value = self._settings[name]
-        if self._ahead:
-            self._ahead.cancel()
-        with self.view.hold_sync():
-            self.view.picture, self.view.below, self.view.ahead = picture, below, []
-            if tiles or self.view.tiles:
-                self.view.tiles, self.view.pixels = tiles, pixels
-            self.view.status = self.view.alt = said
-            self.view.count += 1
         self._judge(numbers)
 
-    def _frame(self, numbers: Any) -> tuple[str, str, str, list[list[float]], bytes]:
-        """The picture, the sentence, the HTML below; where the images stand, in percent of the picture; their bytes."""
+    def _frame(self, numbers: Any) -> tuple[Any, ...]:
+        """Picture, sentence, HTML below; where images stand, in percent of the picture; their bytes; the lattice."""
         self.prepare(numbers)
         tell, scene = type(self).tell, type(self).draw(numbers)
         below = tell(numbers) if tell and self.revealed else ""
@@ -509,7 +611,8 @@ class Experiment:
             for (x, y), (x2, y2) in [m.points]
         ]
         pixels = b"".join(m.pixels for m in images)
-        return scene.svg(), type(self).say(numbers), below, tiles, pixels
+        lattice = type(self).lattice(numbers) if self.grips else {}
+        return scene.svg(), type(self).say(numbers), below, tiles, pixels, lattice
 
     def _judge(self, numbers: Any) -> None:
         if self.challenge is None or not self.revealed:
@@ -576,6 +679,20 @@ class Experiment:
         bundle = self.box._repr_mimebundle_()
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
         return {**data, "text/plain": repr(self)}
+
+
+def around(to: Any, before: Any, axes: Any) -> list[tuple[int, int]]:
+    """The places of a lattice near ``to`` and near where a motion from ``before`` leads, the likeliest first.
+
+    >>> around((3, 0), (2, 0), ((0, 1, 0, 9), (0, 1, 0, 0)))
+    [(4, 0), (5, 0), (2, 0), (6, 0), (1, 0), (7, 0), (0, 0)]
+    """
+    reach = 3 if any(first == last for *_, first, last in axes) else 1
+    aim = [2 * a - b for a, b in zip(to, before or to)]
+    span = range(-reach, reach + 1)
+    near = {(i + di, j + dj) for i, j in (to, aim) for di in span for dj in span} - {tuple(to)}
+    inside = [p for p in near if all(first <= k <= last for k, (*_, first, last) in zip(p, axes))]
+    return sorted(inside, key=lambda p: (math.dist(p, aim) + 0.5 * math.dist(p, to), p))
 
 
 def _flow(children: list[Any]) -> Any:

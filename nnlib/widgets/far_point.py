@@ -16,7 +16,7 @@ import numpy as np
 import nnlib as nn
 
 from .experiment import Challenge, Choice, Experiment, Flag, Prediction, Slider
-from .scene import Scene, number, plot_area, ticks
+from .scene import STILL, Axis, Scene, axis, number, plot_area, ticks
 
 __all__ = ["FarPoint", "compute", "draw", "say"]
 
@@ -80,9 +80,9 @@ def _newton(
     def objective() -> nn.Tensor:
         return loss(w * x + b) + 0.5 * decay * w * w
 
+    now = objective()
     for _ in range(40):
         w.grad = b.grad = None
-        now = objective()
         now.backward()
         gradient = np.array([float(w.grad), float(b.grad)])
         c = curvature((w * x + b).data) / len(x)
@@ -95,11 +95,13 @@ def _newton(
                 np.array(start[0] - size * step[0]),
                 np.array(start[1] - size * step[1]),
             )
-            if objective().item() <= now.item() or size < 1e-6:
+            after = objective()
+            if after.item() <= now.item() or size < 1e-6:
                 break
             size /= 2
         if abs(gradient @ step) < 1e-18:
             break
+        now = after
     return w.item(), b.item()
 
 
@@ -222,6 +224,14 @@ def say(numbers: Numbers) -> str:
     return " ".join(parts)
 
 
+STEP, REACH = 0.2, (1.2, 20.0)  # of the far point
+
+
+def lattice(numbers: Numbers) -> dict[str, tuple[Axis, Axis]]:
+    """The far point moves along its axis, which grows with it."""
+    return {"far": (axis((AREA[0], AREA[0] + AREA[2]), (LEFT, right_end(numbers)), STEP, REACH), STILL)}
+
+
 class FarPoint(Experiment):
     """One far point; least squares against logistic.  Lesson 01.
 
@@ -231,7 +241,7 @@ class FarPoint(Experiment):
 
     title = "The far point"
     controls = {
-        "far": Slider("far point x", 10.0, 1.2, 20.0, 0.2),
+        "far": Slider("far point x", 10.0, *REACH, STEP),
         "present": Flag("far point there", True),
         "label": Choice("its class", "class 1", ("class 1", "class 0")),
         "output": Choice("output drawn as", "line and sigmoid", ("line and sigmoid", "step")),
@@ -255,13 +265,8 @@ class FarPoint(Experiment):
         "A point with the wrong label is an error to every loss, and the logistic loss grows with its distance too. It "
         "forgives what is far and right, not what is far and wrong.",
     )
-    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
 
-    def drag(self, id: str, x: float, y: float) -> None:
-        """Move the far point to where the pointer is."""
-        high = right_end(self.numbers)
-        value = LEFT + (x - AREA[0]) / AREA[2] * (high - LEFT)
-        slider = self.controls["far"]
-        assert isinstance(slider, Slider)
-        value = round(min(max(value, slider.low), slider.high) / slider.step) * slider.step
-        self.set(far=round(value, 6))
+    def drag(self, id: str, i: int, j: int) -> None:
+        """Move the far point."""
+        self.set(far=round(i * STEP, 6))

@@ -22,7 +22,7 @@ import nnlib as nn
 
 from .experiment import Challenge, Choice, Experiment, Prediction, Slider
 from .perceptron_referee import widest
-from .scene import Scene, clip, number, plot_area
+from .scene import STILL, Axis, Scene, axis, clip, number, plot_area
 
 __all__ = ["Fold", "compute", "draw", "say"]
 
@@ -343,6 +343,18 @@ def say(numbers: Numbers) -> str:
     return " ".join(parts)
 
 
+STEP_U, STEP_X = 0.02, 0.05
+
+
+def lattice(numbers: Numbers) -> dict[str, tuple[Axis, Axis]]:
+    """u moves along its axis, the point over its plane."""
+    if not numbers.plane:
+        return {"u": (axis((CURVE[0], CURVE[0] + CURVE[2]), (LOW, HIGH), STEP_U), STILL)}
+    left, top, wide, tall = SQUARE
+    across, up = (axis(pixels, (NEAR, FAR), STEP_X) for pixels in ((left, left + wide), (top + tall, top)))
+    return {"point": (across, up)}
+
+
 class Fold(Experiment):
     """Depth folds.  Lesson 06.
 
@@ -362,8 +374,8 @@ class Fold(Experiment):
         "shift1": Slider("from", 0.0, -1.5, 2.0, 0.25),
         "angle2": Slider("unit 2 looks along (°)", 45, -180, 180, 15),
         "shift2": Slider("from", 1.0, -1.5, 2.0, 0.25),
-        "x1": Slider("point x₁", 0.25, NEAR, FAR, 0.05),
-        "x2": Slider("point x₂", -0.25, NEAR, FAR, 0.05),
+        "x1": Slider("point x₁", 0.25, NEAR, FAR, STEP_X),
+        "x2": Slider("point x₂", -0.25, NEAR, FAR, STEP_X),
     }
     rows = (
         ("show",), ("layers", "reach", "u", "kind"), ("slope", "x1", "x2"),
@@ -386,7 +398,7 @@ class Fold(Experiment):
         "A network bends only what reaches its joints. If the first fold stays between −⅓ and ⅓, the next sees a "
         "straight stretch.",
     )
-    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
 
     def tune(self, numbers: Numbers) -> None:
         """Show the controls of the line or those of the plane."""
@@ -395,12 +407,9 @@ class Fold(Experiment):
                 of_line = name in ("layers", "reach", "u", "kind")
                 widget.layout.display = None if of_line == (numbers.plane is None) else "none"
 
-    def drag(self, id: str, x: float, y: float) -> None:
-        """Move u, or the point of the plane, to the pointer."""
+    def drag(self, id: str, i: int, j: int) -> None:
+        """Move u, or the point of the plane."""
         if id == "u":
-            value = LOW + (x - CURVE[0]) / CURVE[2] * (HIGH - LOW)
-            self.set(u=round(min(max(value, LOW), HIGH), 2))
+            self.set(u=round(i * STEP_U, 2))
         else:
-            across, up = (x - SQUARE[0]) / SQUARE[2], 1 - (y - SQUARE[1]) / SQUARE[3]
-            x1, x2 = (NEAR + min(max(v, 0.0), 1.0) * (FAR - NEAR) for v in (across, up))
-            self.set(x1=round(20 * x1) / 20, x2=round(20 * x2) / 20)
+            self.set(x1=round(i * STEP_X, 2), x2=round(j * STEP_X, 2))

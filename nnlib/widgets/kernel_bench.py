@@ -20,7 +20,7 @@ import nnlib as nn
 import nnlib.functional as F
 
 from .experiment import Challenge, Choice, Entry, Experiment, Prediction, Slider
-from .scene import Scene, number, plot_area
+from .scene import Axis, Scene, number, plot_area
 
 __all__ = ["KernelBench", "compute", "draw", "say"]
 
@@ -196,10 +196,11 @@ class Grid:
         x, y = self.corner(channel, row, column)
         return x + self.cell / 2, y + self.cell / 2
 
-    def find(self, x: float, y: float) -> tuple[int, int, int]:
-        """The channel, row, column at a place; may lie outside the grid."""
-        channel, down = divmod((y - self.top) / self.cell, self.rows + self.gap)
-        return int(channel), int(down // 1), int((x - self.left) / self.cell // 1)
+    def axes(self, channel: int, border: int) -> tuple[Axis, Axis]:
+        """The columns and rows of a channel, and one place beyond on each side; the border does not count."""
+        x, y = self.middle(channel, border, border)
+        last = self.rows - 2 * border
+        return (x, self.cell, -1, last), (y, self.cell, -1, last)
 
 
 def grids(n: Numbers) -> tuple[Grid, Grid, Grid, Grid]:
@@ -355,6 +356,15 @@ def say(numbers: Numbers) -> str:
     return " ".join(parts)
 
 
+def lattice(numbers: Numbers) -> dict[str, tuple[Axis, Axis]]:
+    """The cells of image and kernel, channel by channel, and of the output; place (i, j) is column i, row j."""
+    n = numbers
+    image, output, weights, _ = grids(n)
+    cells = {f"x {c}": image.axes(c, n.padding) for c in range(n.x.shape[0])}
+    cells |= {f"w {c}": weights.axes(c, 0) for c in range(n.x.shape[0])}
+    return cells | ({} if n.error else {"y": output.axes(0, 0)})
+
+
 class KernelBench(Experiment):
     """A convolution in two dimensions, forward and backward.  Lesson 15.
 
@@ -394,7 +404,7 @@ class KernelBench(Experiment):
         *(f"w {c} {i} {j}" for c in range(MOST_CHANNELS) for i in range(MOST_K) for j in range(MOST_K)),
         *(f"y {i} {j}" for i in range(MOST + 4) for j in range(MOST + 4)),
     )
-    keys = ("ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", " ", "Enter")
+    keys = foreseen = ("ArrowRight", "ArrowLeft", "ArrowDown", "ArrowUp", " ", "Enter")
     hint = "In the picture arrow keys move the pixel looked at, space or Enter paints it with the brush."
     prediction = Prediction(
         "8 × 8 pixels, a 3 × 3 kernel, no padding. With stride 1 all 64 pixels reach the output. Now stride 2. How "
@@ -412,7 +422,8 @@ class KernelBench(Experiment):
         "A stride wider than the window jumps over pixels. Subsampling is meant to lose detail, and this is how "
         "detail is lost without anything having looked at it.",
     )
-    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
+    lasting = False  # a stroke paints on its way
 
     def set(self, **settings: Any) -> None:
         """Change settings; pixels or weights of your own choose “your own”."""
@@ -453,21 +464,17 @@ class KernelBench(Experiment):
 
     _stroke = 0.0  # what the stroke being drawn paints
 
-    def drag(self, id: str, x: float, y: float) -> None:
+    def drag(self, id: str, i: int, j: int) -> None:
         """A cell of image or kernel is painted, and the pixel looked at; a cell of the output is looked at."""
-        which, n = id[0], self.numbers
-        image, output, weights, _ = grids(n)
+        n, (which, *channel) = self.numbers, id.split()
         if which == "y":
-            _, row, column = output.find(x, y)
-            self.set(out_row=min(max(row, 0), n.out - 1) + 1, out_column=min(max(column, 0), n.out - 1) + 1)
+            self.set(out_row=min(max(j, 0), n.out - 1) + 1, out_column=min(max(i, 0), n.out - 1) + 1)
             return
-        channel, row, column = (image if which == "x" else weights).find(x, y)
-        cells, shift = (n.x, n.padding) if which == "x" else (n.w, 0)
-        row, column = row - shift, column - shift
-        if not all(0 <= at < end for at, end in zip((channel, row, column), cells.shape)):
-            return
-        painted = self.paint(which, channel, row, column, None if self.pressed else self._stroke)
-        seen = {"channel": channel + 1, "row": row + 1, "column": column + 1} if which == "x" else {}
+        at, cells = (int(channel[0]), j, i), n.x if which == "x" else n.w
+        if not all(0 <= k < end for k, end in zip(at, cells.shape)):
+            return  # beside it
+        painted = self.paint(which, *at, None if self.pressed else self._stroke)
+        seen = dict(zip(("channel", "row", "column"), (k + 1 for k in at))) if which == "x" else {}
         self.set(**painted, **seen)
 
     def press(self, keys: list[str]) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import nnlib as nn
 
 from .experiment import Challenge, Choice, Experiment, Prediction, Slider
-from .scene import Scene, number, plot_area, ticks
+from .scene import Axis, Mark, Scene, axis, number, plot_area, ticks
 
 __all__ = ["LossBowl", "compute", "draw", "say"]
 
@@ -165,8 +165,9 @@ def _runs(points: np.ndarray) -> list[list[tuple[float, float]]]:
     """What VIEW shows of the line through the points: one piece for each visit."""
     runs: list[list[tuple[float, float]]] = []
     joined, rows = False, points.tolist()
-    for a, b in zip(rows, rows[1:]):
-        cut = _clip(a, b)
+    inside = np.logical_and.reduce([(low <= c) & (c <= high) for c, (low, high) in zip(points.T, VIEW)]).tolist()
+    for a, b, whole in zip(rows, rows[1:], map(all, zip(inside, inside[1:]))):
+        cut = (a, b) if whole and a != b else _clip(a, b)
         if cut is not None:
             if not (joined and math.dist(runs[-1][-1], cut[0]) < 1e-6):
                 runs.append([cut[0]])
@@ -179,9 +180,13 @@ ANGLES = np.linspace(0, 2 * math.pi, 121)
 
 
 @cache
-def _contours() -> list[list[tuple[float, float]]]:
+def _contours() -> list[Mark]:
     """The level lines that are there whatever the learner does."""
-    return [run for radius in np.arange(0.5, 7.0, 0.75) for run in _runs(ellipse(float(radius), ANGLES))]
+    scene, at = Scene(WIDTH, HEIGHT), plot_area(*VIEW, BOWL)
+    for radius in np.arange(0.5, 7.0, 0.75):
+        for run in _runs(ellipse(float(radius), ANGLES)):
+            scene.line(*[at(*p) for p in run], color="grid", width=1)
+    return scene.marks
 
 
 def draw(numbers: Numbers) -> Scene:
@@ -203,10 +208,9 @@ def _bowl(scene: Scene, numbers: Numbers) -> None:
         scene.text(left - 8, at(0, tick)[1], number(tick), size=12, anchor="end", color="faint")
     scene.text(left + wide, top + tall + 32, "intercept Φ₀", size=12, anchor="end", color="faint")
     scene.text(left + 6, top + 12, "slope Φ₁", size=12, anchor="start", color="faint")
-    own = _runs(ellipse(math.sqrt(2 * float(numbers.excess[0])), ANGLES))
-    for runs, look in ((_contours(), {"color": "grid", "width": 1}), (own, {"color": "green", "width": 1.8})):
-        for run in runs:
-            scene.line(*[at(*p) for p in run], **look)
+    scene.marks += _contours()
+    for run in _runs(ellipse(math.sqrt(2 * float(numbers.excess[0])), ANGLES)):
+        scene.line(*[at(*p) for p in run], color="green", width=1.8)
     for name, k, reach in (("along", 0, 4.0), ("across", 1, 2.0)):
         cut = _clip(BEST - reach * AXES[:, k], BEST + reach * AXES[:, k])
         if cut:
@@ -324,6 +328,17 @@ def _past_and_arrived(numbers: Numbers) -> bool:
     )
 
 
+STEP, REACH = 0.1, ((-2.3, 3.5), (-0.5, 4.3))  # of a dragged start; the sliders go half as far
+
+
+def lattice(numbers: Numbers) -> dict[str, tuple[Axis, Axis]]:
+    """The start moves over the bowl."""
+    left, top, wide, tall = BOWL
+    pixels = (left, left + wide), (top + tall, top)
+    across, up = (axis(p, view, STEP, reach) for p, view, reach in zip(pixels, VIEW, REACH))
+    return {"start": (across, up)}
+
+
 class LossBowl(Experiment):
     """Gradient descent on a bowl: start, rate, stop rule.  Lesson 02.
 
@@ -337,8 +352,8 @@ class LossBowl(Experiment):
         "steps": Slider("steps, at most", 30, 0, 500),
         "rule": Choice("stop", RULES[0], RULES),
         "digits": Slider("ε = 10 to the minus", 3, 1, 8),
-        "intercept": Slider("start Φ₀", -0.4, -2.3, 3.5, 0.05),
-        "slope": Slider("start Φ₁", 3.5, -0.5, 4.3, 0.05),
+        "intercept": Slider("start Φ₀", -0.4, *REACH[0], STEP / 2),
+        "slope": Slider("start Φ₁", 3.5, *REACH[1], STEP / 2),
     }
     rows = (("percent", "steps"), ("rule", "digits"), ("intercept", "slope"))
     grips = ("start",)
@@ -360,22 +375,12 @@ class LossBowl(Experiment):
         "On the long axis of the ellipses nothing lies across the valley, so there is nothing to blow up. Now raise "
         "the number of steps: your start is not quite on the axis, and the speck it is off grows with every step.",
     )
-    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
 
     def tune(self, numbers: Numbers) -> None:
         """ε is asked for only where a rule uses it."""
         self.widgets["digits"].layout.display = "none" if numbers.rule == RULES[0] else None
 
-    def drag(self, id: str, x: float, y: float) -> None:
-        """Move the start to where the pointer is."""
-        left, top, wide, tall = BOWL
-        (x0, x1), (y0, y1) = VIEW
-        at = {
-            "intercept": x0 + (x - left) / wide * (x1 - x0),
-            "slope": y1 - (y - top) / tall * (y1 - y0),
-        }
-        for name, value in at.items():
-            slider = self.controls[name]
-            assert isinstance(slider, Slider)
-            at[name] = round(min(max(value, slider.low), slider.high) / slider.step) * slider.step
-        self.set(**{name: round(value, 6) for name, value in at.items()})
+    def drag(self, id: str, i: int, j: int) -> None:
+        """Move the start."""
+        self.set(intercept=round(i * STEP, 6), slope=round(j * STEP, 6))

@@ -22,7 +22,7 @@ import numpy as np
 import nnlib as nn
 
 from .experiment import Challenge, Choice, Entry, Experiment, Prediction, Slider
-from .scene import Scene, clip, number, plot_area
+from .scene import Axis, Scene, axis, clip, number, plot_area
 
 __all__ = ["PerceptronReferee", "compute", "draw", "say"]
 
@@ -330,6 +330,18 @@ def say(numbers: Numbers) -> str:
     return " ".join(parts)
 
 
+def _step(view: tuple[float, float]) -> float:
+    """What a point moves by when it is dragged: six pixels."""
+    return 0.05 if view[1] == NEAR else 0.1
+
+
+def lattice(numbers: Numbers) -> dict[str, tuple[Axis, Axis]]:
+    """Each point moves over the plane."""
+    (left, top, wide, tall), view = PLANE, numbers.view
+    across, up = (axis(pixels, view, _step(view)) for pixels in ((left, left + wide), (top + tall, top)))
+    return {f"point {k}": (across, up) for k in range(len(numbers.points))}
+
+
 class PerceptronReferee(Experiment):
     """The perceptron's rule, one update per step, against its bound.  Lesson 01.
 
@@ -364,7 +376,7 @@ class PerceptronReferee(Experiment):
         lambda n: n.data == DATA[3] and not n.margin and not n.ended,
         "One point on the wrong side is enough: no line is right about all, and the rule cannot settle for nearly all.",
     )
-    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
 
     def __init__(self, **settings: Any) -> None:
         import ipywidgets as w
@@ -405,13 +417,9 @@ class PerceptronReferee(Experiment):
         self._buttons["next"].disabled = self._buttons["end"].disabled = numbers.step == numbers.updates
         self._buttons["again"].disabled = numbers.step == 0
 
-    def drag(self, id: str, x: float, y: float) -> None:
-        """Move a point to the pointer; the points are then your own."""
-        left, top, wide, tall = PLANE
+    def drag(self, id: str, i: int, j: int) -> None:
+        """Move a point; the points are then your own."""
+        points, step = list(self.numbers.points), _step(self.numbers.view)
         index = int(id.removeprefix("point "))
-        points = list(self.numbers.points)
-        low, high = self.numbers.view
-        x1 = min(max(low + (x - left) / wide * (high - low), low), high)
-        x2 = min(max(high - (y - top) / tall * (high - low), low), high)
-        points[index] = (round(x1, 2), round(x2, 2), points[index][2])
+        points[index] = (round(i * step, 2), round(j * step, 2), points[index][2])
         self.set(points=write(tuple(points)))

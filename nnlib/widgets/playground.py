@@ -17,7 +17,9 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,6 +35,7 @@ from .experiment import (
     Experiment,
     Flag,
     Ladder,
+    Move,
     Prediction,
     Slider,
 )
@@ -629,6 +632,7 @@ class Playground(Experiment):
         ",",
         "Home",
     )
+    foreseen = keys[:4]
     hint = (
         "Keys on the picture: arrows move a cross, Enter does there what a click does, c chooses what that is, "
         "Backspace removes the nearest own point; Space plays and pauses, . makes one step, a comma learns from one "
@@ -886,25 +890,18 @@ class Playground(Experiment):
         onward = round(value - self._shown_weight, 1)
         if onward:  # the slider rounds what it is given, and says so
             self._note(self._new_weight(value))
-            self._plan_ahead(
-                PAUSE, "value", (math.copysign(0.1, onward), -math.copysign(0.1, onward))
-            )
+            self._plan_ahead(PAUSE, self._next_weights(math.copysign(0.1, onward)))
+
+    def _next_weights(self, onward: float) -> Iterator[Move]:
+        """The weight's slider is looked ahead of, too."""
+        for step in (onward, -onward):
+            value = round(self._shown_weight + step, 1)
+            if abs(value) <= 8:
+                yield self._extra["value"].model_id, value, partial(self._note, self._new_weight(value))
 
     def _new_weight(self, value: float) -> Edit:
         layer, unit, source = self._extra["weight"].value
         return Edit(self._settings["step"], layer, unit, source, round(float(value), 1))
-
-    def _look_ahead(self, name: str, steps: tuple[float, ...]) -> None:
-        """The weight's slider is looked ahead of, too."""
-        if name != "value":
-            super()._look_ahead(name, steps)
-            return
-        value, settings = round(self._shown_weight + steps[0], 1), self.settings
-        if abs(value) <= 8:
-            replay.done(settings, self._new_weight(value))
-            self._foresee(self._extra["value"], value, settings)
-        if steps[1:]:
-            self._plan_ahead(0, name, steps[1:])
 
     # ------------------------------------------------------------ states
 

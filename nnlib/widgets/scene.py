@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 from typing import Any, NamedTuple
 
@@ -159,13 +160,14 @@ class Scene:
 
 
 def _px(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
+    return f"{value + 0.0:.1f}".removesuffix(".0")
 
 
 def _css(role: str) -> str:
     return "none" if role == "none" else f"var(--nn-{role})"
 
 
+@lru_cache(maxsize=4096)  # most of a picture that moves stays: axes, ticks, contours
 def _svg(mark: Mark) -> str:
     (x, y), data = mark.points[0], f' data-id="{escape(mark.id)}"' if mark.id else ""
     if mark.kind == "text":
@@ -306,6 +308,26 @@ def plot_area(
         )
 
     return at
+
+
+Axis = tuple[float, float, int, int]  # the pixel of place 0, pixels from a place to the next, first and last place
+STILL: Axis = (0.0, 1.0, 0, 0)  # of a mark that moves along the other axis only
+
+
+def axis(pixels: tuple[float, float], ends: tuple[float, float], step: float, reach: Any = None) -> Axis:
+    """Where the multiples of ``step`` lie on an axis from ``ends[0]`` at ``pixels[0]`` to ``ends[1]`` at ``pixels[1]``.
+
+    Place k is k · step. ``reach`` limits it to an interval other than the axis itself.
+
+    >>> axis((100, 300), (-1.0, 1.0), 0.5), axis((100, 300), (-1.0, 1.0), 0.5, (0.3, 9))
+    ((200.0, 50.0, -2, 2), (200.0, 50.0, 1, 18))
+    """
+    scale = (pixels[1] - pixels[0]) / (ends[1] - ends[0])
+    low, high = reach or ends
+    return (
+        float(pixels[0] - ends[0] * scale), float(step * scale),
+        math.ceil(round(low / step, 9)), math.floor(round(high / step, 9)),
+    )  # fmt: skip
 
 
 def clip(corners: Sequence[Any], heights: Sequence[float]) -> list[tuple[float, float]]:

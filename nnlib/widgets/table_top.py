@@ -19,7 +19,7 @@ import numpy as np
 import nnlib as nn
 
 from .experiment import Challenge, Choice, Experiment, Prediction, Slider
-from .scene import Scene, number, plot_area, ticks
+from .scene import Mark, Scene, number, plot_area, ticks
 
 __all__ = ["TableTop", "compute", "draw", "level_lines", "say"]
 
@@ -230,6 +230,15 @@ CURVES = (52, 286, 500, 104)
 LOOKS = dict(zip(METHODS, (("blue", False), ("red", False), ("green", True)), strict=True))
 
 
+@lru_cache
+def contours(surface: str, left: float) -> list[Mark]:
+    """The level lines in the panel that begins at ``left``."""
+    scene, at = Scene(WIDTH, HEIGHT), plot_area(*VIEW, (left, TOP, SIDE, TALL))
+    for line in terrain(surface):
+        scene.line(*[at(*point) for point in line], color="grid", width=1)
+    return scene.marks
+
+
 def titles(numbers: Numbers) -> tuple[str, str, str]:
     return (
         f"GD, all {COUNT}",
@@ -241,13 +250,11 @@ def titles(numbers: Numbers) -> tuple[str, str, str]:
 def draw(numbers: Numbers) -> Scene:
     """Three maps with a path each, and the three losses by step below."""
     scene = Scene(WIDTH, HEIGHT)
-    lines = terrain(numbers.surface)
     for k, (left, title) in enumerate(zip(PANELS, titles(numbers), strict=True)):
         color, _ = LOOKS[METHODS[k]]
         at = plot_area(*VIEW, (left, TOP, SIDE, TALL))
         scene.text(left, 14, title, anchor="start", color=color, bold=True)
-        for line in lines:
-            scene.line(*[at(*point) for point in line], color="grid", width=1)
+        scene.marks += contours(numbers.surface, left)
         scene.box(left, TOP, SIDE, TALL, color="faint", width=1)
         path = np.clip(numbers.paths[k], [VIEW[0][0], VIEW[1][0]], [VIEW[0][1], VIEW[1][1]])
         points = [at(*point) for point in path]

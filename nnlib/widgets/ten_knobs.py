@@ -18,7 +18,7 @@ import nnlib as nn
 
 from . import region_map
 from .experiment import Challenge, Choice, Control, Experiment, Flag, Prediction, Slider
-from .scene import Scene, number, plot_area, ticks
+from .scene import STILL, Axis, Scene, axis, number, plot_area, ticks
 
 __all__ = ["AWAY", "TenKnobs", "compute", "draw", "say"]
 
@@ -278,6 +278,19 @@ def _knobs() -> dict[str, Control]:
             for name, value in START.items()}  # fmt: skip
 
 
+def lattice(numbers: Numbers) -> dict[str, tuple[Axis, Axis]]:
+    """Each joint moves along x; place k is where θⱼ₀ = k/10 puts it."""
+    places = {}
+    for unit in "123" if numbers.plane is None else ():
+        slope = numbers.knobs[f"theta{unit}1"]
+        if slope:
+            ends = sorted((-slope * LOW, -slope * HIGH))
+            reach = max(ends[0], -4.0), min(ends[1], 4.0)
+            pixels = (LEFT[0], LEFT[0] + LEFT[2])
+            places[f"joint {unit}"] = (axis(pixels, (-slope * LOW, -slope * HIGH), 0.1, reach), STILL)
+    return places
+
+
 class TenKnobs(Experiment):
     """A shallow network's ten parameters.  Lesson 05.
 
@@ -327,7 +340,7 @@ class TenKnobs(Experiment):
         "A joint outside the window bends nothing there, and hinges at one place can cancel. Four pieces are the most "
         "that three units can draw, never a promise.",
     )  # fmt: skip
-    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
 
     def tune(self, numbers: Numbers) -> None:
         """Lines with two inputs, inner slopes and starts with one."""
@@ -335,9 +348,6 @@ class TenKnobs(Experiment):
             if name[:4] in ("thet", "turn") or name[:3] == "far":
                 widget.layout.display = None if (name[:4] == "thet") == (numbers.plane is None) else "none"
 
-    def drag(self, id: str, x: float, y: float) -> None:
-        """Slide a unit's joint to the pointer: its θⱼ₀ becomes −θⱼ₁ times the place, within the slider's reach."""
-        unit = id[-1]
-        place = LOW + (x - LEFT[0]) / LEFT[2] * (HIGH - LOW)
-        bias = -self.settings[f"theta{unit}1"] * min(max(place, LOW), HIGH)
-        self.set(**{f"theta{unit}0": round(min(max(bias, -4.0), 4.0), 1)})
+    def drag(self, id: str, i: int, j: int) -> None:
+        """Slide a unit's joint: its θⱼ₀ changes."""
+        self.set(**{f"theta{id[-1]}0": round(0.1 * i, 1)})

@@ -2,10 +2,12 @@
 
 ``View`` is an anywidget. The picture is an SVG string, swapped whole; where pixels move, ``pixels`` (RGBA bytes) go
 straight to canvases behind it. The status line is a live region that stays in the page, so that a screen reader
-hears each new sentence. A drag sends the next position only after the picture has answered the last one: a
-slow redraw drops stale positions instead of queueing them. ``ahead`` brings pictures of values that
-a control may take next: the page shows such a one at once, and the kernel's answer, which is the same, follows.
-While something plays, the page says when it has painted a picture, so that the next is made only then.
+hears each new sentence. A drag goes from place to place of a lattice that comes with the picture, and sends the next
+place only after the picture has answered the last one: a slow redraw drops stale places instead of queueing them.
+``ahead`` brings the answers to gestures that may come next, the move of a slider, a drag, a key: the page shows such a
+one at once, and the kernel's answer, which is the same, follows. Gestures are numbered, and an answer to an older one
+than the page shows is not painted. While something plays, the page says when it has painted a picture, so that the
+next is made only then.
 """
 
 from __future__ import annotations
@@ -37,14 +39,16 @@ function render({ model, el }) {
   const status = document.createElement("div"); status.className = "nn-status";
   status.setAttribute("role", "status"); status.setAttribute("aria-live", "polite");
   stage.append(art); el.append(stage, status, below);
-  const canvases = [], keys = [];
-  let waiting = false, next = null, grip = null, shown = null, told = "";
+  const canvases = [], keys = [], controls = {};
+  let shown = null, told = "", coloured = null, lattice = {};
+  // Gestures are numbered. tick: the newest; sent: the last the kernel was given; ahead: the newest answered here.
+  let tick = 0, sent = 0, ahead = 0, waiting = false, next = null, grip = null, spot = "", known = [];
 
-  const show = (picture, alt, said = alt) => {
+  const show = (picture, alt, said) => {
     if (picture !== shown) {
       shown = picture;
       art.innerHTML = picture;
-      const svg = art.querySelector("svg");
+      const svg = art.querySelector("svg"), grips = new Set(model.get("grips")), taps = new Set(model.get("taps"));
       if (svg) {
         svg.setAttribute("role", "img");
         stage.style.minWidth = Math.min(model.get("least"), svg.viewBox.baseVal.width) + "px";
@@ -54,15 +58,18 @@ function render({ model, el }) {
           const box = lit.getBoundingClientRect(), page = el.getBoundingClientRect();
           el.scrollLeft += box.left + box.width / 2 - page.left - page.width / 2;
         }
-        for (const [ids, look] of [[model.get("grips"), "nn-grip"], [model.get("taps"), "nn-tap"]])
-          for (const id of ids) svg.querySelector(`[data-id="${CSS.escape(id)}"]`)?.classList.add(look);
+        for (const mark of svg.querySelectorAll("[data-id]")) {
+          if (grips.has(mark.dataset.id)) mark.classList.add("nn-grip");
+          if (taps.has(mark.dataset.id)) mark.classList.add("nn-tap");
+        }
       }
     }
     art.querySelector("svg")?.setAttribute("aria-label", alt);
     if (status.textContent !== said) status.textContent = said;
   };
-  const paint = () => show(model.get("picture"), model.get("alt"), model.get("status"));
   const pixels = (tiles, data) => {
+    if (data === coloured && !tiles.length) return;
+    coloured = data;
     let start = data ? data.byteOffset : 0;
     tiles.forEach(([left, top, width, height, w, h], i) => {
       if (!canvases[i]) {
@@ -81,79 +88,131 @@ function render({ model, el }) {
     canvases.slice(tiles.length).forEach((canvas) => { canvas.style.display = "none"; });
   };
   const more = (html) => { if (html !== told) below.innerHTML = told = html; };
+  // The kernel's picture, unless a newer gesture has been answered from what was sent ahead.
+  const stale = () => model.get("answered") < ahead;
+  const paint = () => {
+    if (stale()) return;
+    show(model.get("picture"), model.get("alt"), model.get("status"));
+    lattice = model.get("lattice");
+  };
+  const colour = () => { if (!stale()) pixels(model.get("tiles"), model.get("pixels")); };
+  const tell = () => { if (!stale()) more(model.get("below")); };
   const done = () => {
-    waiting = false; el.dataset.frame = model.get("count"); flush();
+    if (model.get("answered") === sent) waiting = false;
+    if (!stale()) { paint(); colour(); tell(); el.dataset.frame = model.get("count") + " " + model.get("answered"); }
+    flush();
     if (model.get("live")) requestAnimationFrame(() => model.send({ type: "seen" }));
   };
   const flush = () => {
     if (waiting || !(next || keys.length)) return;
-    waiting = true;
-    if (keys.length) { model.send({ type: "keys", keys: keys.splice(0) }); } else { model.send(next); next = null; }
+    const message = keys.length ? { type: "keys", keys: keys.splice(0), tick } : next;
+    if (message === next) next = null;
+    waiting = true; sent = message.tick; model.send(message);
   };
   const live = () => { status.setAttribute("aria-live", model.get("live") ? "off" : "polite"); };
+
+  // What was sent ahead: [gesture, value, controls it counts for, picture, sentence, below, tiles, pixels, lattice].
+  const worth = (control) => control?.get("index") ?? control?.get("value");
+  const same = (a, b) => a === b || Math.abs(a - b) < 1e-9;
+  const find = (gesture, value) => known.find((frame) => frame[0] === gesture && same(frame[1], value)
+    && Object.entries(frame[2]).every(([id, its]) => same(worth(controls[id]), its)));
+  const foretell = (frame) => {
+    show(frame[3], frame[4], frame[4]); more(frame[5]); pixels(frame[6], frame[7]); lattice = frame[8];
+    el.dataset.frame = model.get("count") + " " + tick;
+  };
+  const ask = (frame) => {
+    el.dataset.asked = tick = Math.max(tick + 1, Date.now());
+    if (frame) { ahead = tick; foretell(frame); }
+    return tick;
+  };
+  const remember = () => { const frame = model.get("ahead"); known = frame.length ? [...known, frame] : []; };
+  const foresee = (id, value) => {
+    const frame = find(id, value);
+    known = known.filter((frame) => frame[0] !== id);
+    if (frame) foretell(frame);
+  };
+
+  // A grip moves from place to place of a lattice: its axes are [pixel of place 0, pixels a place, first, last].
+  const held = (event) => {
+    const id = event.target.closest?.("[data-id]")?.dataset.id;
+    if (!id || !model.get("grips").includes(id)) return null;
+    return Object.keys(lattice).find((key) => id === key || id.startsWith(key + " ")) ?? null;
+  };
   const where = (event) => {
     const box = art.querySelector("svg").getBoundingClientRect(), v = art.querySelector("svg").viewBox.baseVal;
     return [(event.clientX - box.left) * v.width / box.width, (event.clientY - box.top) * v.height / box.height];
   };
+  const place = (id, event) => where(event).map((at, axis) => {
+    const [zero, step, first, last] = lattice[id][axis];
+    return Math.min(Math.max(Math.round((at - zero) / step), first), last);
+  });
+  const move = (type, event) => {
+    if (!lattice[grip]) return;
+    const to = place(grip, event), name = to.join(" ");
+    if (type === "drag" && name === spot) return;
+    spot = name;
+    if (model.get("lasting")) type = "drag";
+    const free = model.get("lasting") || !(waiting || next);
+    next = { type, id: grip, to, tick: ask(free && find(type + " " + grip, name)) };
+    flush();
+  };
+  let hovered = "";
+  const hover = (event) => {
+    const id = held(event), to = id === null ? [] : place(id, event), name = id + " " + to.join(" ");
+    if (name === hovered) return;
+    hovered = name;
+    if (id !== null) model.send({ type: "hover", id, to });
+  };
 
   art.addEventListener("pointerdown", (event) => {
-    const mark = event.target.closest("[data-id]");
-    if (!mark || !model.get("grips").includes(mark.dataset.id)) return;
-    grip = mark.dataset.id; art.setPointerCapture(event.pointerId);
+    grip = held(event);
+    if (grip === null) return;
+    art.setPointerCapture(event.pointerId);
     if (stage.tabIndex === 0) stage.focus({ preventScroll: true });
-    next = { type: "press", id: grip, at: where(event) }; flush(); event.preventDefault();
+    move("press", event); event.preventDefault();
   });
-  art.addEventListener("pointermove", (event) => {
-    if (grip !== null) { next = { type: "drag", id: grip, at: where(event) }; flush(); }
-  });
-  for (const kind of ["pointerup", "pointercancel"]) art.addEventListener(kind, () => { grip = null; });
+  art.addEventListener("pointermove", (event) => { if (grip === null) hover(event); else move("drag", event); });
+  for (const kind of ["pointerup", "pointercancel"]) art.addEventListener(kind, () => { grip = null; hovered = ""; });
   art.addEventListener("click", (event) => {
     const mark = event.target.closest("[data-id]");
     if (!mark || !model.get("taps").includes(mark.dataset.id)) return;
-    next = { type: "tap", id: mark.dataset.id, at: where(event) }; flush();
+    next = { type: "tap", id: mark.dataset.id, at: where(event), tick: ask() }; flush();
   });
   if (model.get("listens").length) {
     stage.tabIndex = 0; stage.setAttribute("role", "application"); stage.setAttribute("aria-label", model.get("hint"));
     const hint = document.createElement("p"); hint.className = "nn-hint"; hint.textContent = model.get("hint");
     status.after(hint);
+    stage.addEventListener("focus", () => model.send({ type: "hover" }));
     stage.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || !model.get("listens").includes(event.key)) return;
+      ask(!waiting && !next && find("key", event.key));
       keys.push(event.key); flush(); event.preventDefault();
     });
   }
   if (model.get("fits")) {
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-    const tell = () => {
+    const measure = () => {
       if (!el.clientWidth) return;
       model.set("room", el.clientWidth); model.set("calm", calm.matches); model.save_changes();
     };
-    new ResizeObserver(tell).observe(el); calm.addEventListener("change", tell);
+    new ResizeObserver(measure).observe(el); calm.addEventListener("change", measure);
   }
 
-  // What was sent ahead counts for the next move of a control, whichever it is, and is then stale.
-  const foresee = (id, value) => {
-    const frame = ahead.find((frame) => frame[0] === id && Math.abs(frame[1] - value) < 1e-9);
-    ahead = [];
-    if (!frame) return;
-    show(frame[2], frame[3]); more(frame[4]); pixels(frame[5], frame[6]);
-    el.dataset.frame = model.get("count") + " ahead";
-  };
-  const remember = () => { const frame = model.get("ahead"); ahead = frame.length ? [...ahead, frame] : []; };
-  let ahead = [], ears = [], gone = false;
+  let ears = [], gone = false;
   for (const id of model.get("controls"))
     model.widget_manager.get_model(id).then((control) => {
-      const ear = () => foresee(id, control.get("value") ?? control.get("index"));
+      controls[id] = control;
+      const ear = () => foresee(id, worth(control));
       if (!gone) { control.on("change:value change:index", ear); ears.push([control, ear]); }
     });
 
   model.on("change:picture change:alt change:status change:grips change:taps", paint);
   model.on("change:live", live);
-  model.on("change:below", () => more(model.get("below")));
+  model.on("change:below", tell);
+  model.on("change:pixels change:tiles", colour);
   model.on("change:ahead", remember);
   model.on("change:count", done);
-  const colour = () => pixels(model.get("tiles"), model.get("pixels"));
-  model.on("change:pixels change:tiles", colour);
-  paint(); colour(); more(model.get("below")); live(); el.dataset.frame = model.get("count");
+  paint(); colour(); tell(); live(); el.dataset.frame = model.get("count") + " 0";
   return () => { gone = true; for (const [control, ear] of ears) control.off("change:value change:index", ear); };
 }
 export default { render };
@@ -222,10 +281,13 @@ class View(anywidget.AnyWidget):
     """A picture (SVG, or pixels behind it), what stands below it, and its status line.
 
     ``tiles`` are images behind the picture, each (left, top, width, height in percent of it, columns, rows); their RGBA
-    bytes stand one after the other in ``pixels``. ``grips`` are the ids of marks that can be dragged; a drag arrives as
-    the message ``{"type": "press" or "drag", "id": ..., "at": [x, y]}`` in the picture's own coordinates. A click on a
-    mark of ``taps`` arrives as ``"tap"``, and keys pressed on the picture, where ``listens`` names them, as
-    ``{"type": "keys", "keys": [...]}``. While ``live``, ``{"type": "seen"}`` says that a picture has been painted.
+    bytes stand one after the other in ``pixels``. ``grips`` are the ids of marks that can be dragged. ``lattice`` has
+    for each, or for all whose ids begin alike, two axes [pixel of place 0, pixels a place, first, last], and a drag
+    arrives as ``{"type": "press" or "drag", "id": key of the lattice, "to": [i, j]}``; ``"hover"`` says that one may
+    come. A click on a mark of ``taps`` arrives as ``"tap"`` with ``"at": [x, y]`` of the picture, and keys pressed on
+    the picture, where ``listens`` names them, as ``{"type": "keys", "keys": [...]}``. A gesture's ``"tick"`` comes back
+    in ``answered``, together with its picture. While ``live``, ``{"type": "seen"}`` says that a picture has been
+    painted.
     """
 
     _esm = _ESM
@@ -244,9 +306,12 @@ class View(anywidget.AnyWidget):
     controls = traitlets.List(traitlets.Unicode()).tag(
         sync=True
     )  # model ids of the sliders, lists …
+    lattice = traitlets.Dict().tag(sync=True)
+    lasting = traitlets.Bool(True).tag(sync=True)  # where a mark is dragged to counts, not the way there
+    answered = traitlets.Float(0).tag(sync=True)  # the newest gesture that the picture answers
     ahead = traitlets.List().tag(
         sync=True
-    )  # [model id, value, picture, status, below, tiles, pixels]; [] forgets all
+    )  # [gesture, value, {model id: value} it counts for, picture, status, below, tiles, pixels, lattice]; [] forgets
     pixels = traitlets.Bytes(b"").tag(sync=True)
     tiles = traitlets.List().tag(sync=True)
     live = traitlets.Bool(False).tag(
