@@ -8,9 +8,10 @@ hundred million. Where the start has no part across the valley, the limit means 
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ __all__ = ["LossBowl", "compute", "draw", "say"]
 
 X, Y = (0.0, 1.0, 2.0), (1.0, 2.0, 4.0)
 A = np.stack([np.ones(3), X], axis=1)
-A_TENSOR, Y_TENSOR = nn.from_numpy(A), nn.tensor(Y, dtype=nn.float64)
+A_TENSOR, Y_TENSOR = nn.from_numpy(A), nn.from_numpy(np.array(Y)[:, None])
 CURVATURES, AXES = np.linalg.eigh(2 / 3 * A.T @ A)  # ascending: along the valley, across it
 LIMIT = float(2 / CURVATURES[1])
 BEST = np.linalg.solve(A.T @ A, A.T @ np.array(Y))
@@ -68,9 +69,10 @@ class Numbers:
         return math.degrees(math.acos(min(1.0, abs(float(self.gradient @ self.level)) / length)))
 
 
-def loss(phi: nn.Tensor) -> nn.Tensor:
-    """The mean squared error of the line with intercept and slope ``phi``."""
-    return nn.functional.mse_loss(A_TENSOR @ phi, Y_TENSOR)
+def losses(phi: nn.Tensor) -> nn.Tensor:
+    """The mean squared errors (S,) of the lines with intercept and slope ``phi`` (S, 2, 1)."""
+    z = A_TENSOR @ phi
+    return nn.functional.mse_loss(z, Y_TENSOR.expand(*z.shape), reduction="none").mean((1, 2))
 
 
 def ellipse(radius: float, angles: np.ndarray) -> np.ndarray:
@@ -90,48 +92,62 @@ def level_line(point: np.ndarray) -> np.ndarray:
 
 
 class Descent:
-    """A run of gradient descent by nnlib, as long as it was looked at: moving a stop rule walks no step twice."""
+    """Runs of gradient descent by nnlib from several starts side by side, as long as they were looked at.
 
-    def __init__(self, percent: int, intercept: float, slope: float) -> None:
-        self.phi = nn.tensor([intercept, slope], dtype=nn.float64, requires_grad=True)
+    Moving a stop rule walks no step twice. Side by side costs little more than one, and changes no digit of it.
+    """
+
+    def __init__(self, percent: int, starts: list[tuple[float, float]]) -> None:
+        self.phi = nn.from_numpy(np.array(starts)[:, :, None]).requires_grad_()
         self.optimizer = nn.optim.SGD([self.phi], lr=percent / 100 * LIMIT)
-        self.path: list[np.ndarray] = []
-        self.losses: list[float] = []
-        self.gradients: list[np.ndarray] = []
+        self.paths: list[np.ndarray] = []  # (S, 2) after each step
+        self.losses: list[np.ndarray] = []  # (S,)
+        self.gradients: list[np.ndarray] = []  # (S, 2)
 
     def reach(self, step: int) -> None:
-        """Walk on until place, loss and gradient after ``step`` steps are known."""
-        while len(self.path) <= step:
-            if self.path:
+        """Walk on until places, losses and gradients after ``step`` steps are known."""
+        while len(self.paths) <= step:
+            if self.paths:
                 self.optimizer.step()
             self.optimizer.zero_grad()
-            now = loss(self.phi)
-            now.backward()
+            now = losses(self.phi)
+            now.sum().backward()
             assert self.phi.grad is not None
-            self.path.append(self.phi.data.copy())
-            self.losses.append(now.item())
-            self.gradients.append(np.array(self.phi.grad))
+            self.paths.append(self.phi.data[:, :, 0].copy())
+            self.losses.append(now.data)
+            self.gradients.append(self.phi.grad[:, :, 0].copy())
 
 
-descent = lru_cache(maxsize=64)(Descent)
+_descents: dict[tuple[int, float, float], tuple[Descent, int]] = {}
+
+
+def descend(percent: int, *starts: tuple[float, float]) -> tuple[Descent, int]:
+    """The run from the first start, and its place in it; runs from the others will be there when they are asked for."""
+    if (percent, *starts[0]) not in _descents:
+        if len(_descents) > 1000:
+            _descents.clear()
+        run = Descent(percent, list(starts))
+        _descents.update({(percent, *start): (run, k) for k, start in enumerate(starts)})
+    return _descents[percent, *starts[0]]
 
 
 def compute(settings: dict[str, Any]) -> Numbers:
     """Descend with nnlib until the rule or the number of steps says stop."""
-    run = descent(settings["percent"], settings["intercept"], settings["slope"])
+    run, k = descend(settings["percent"], (settings["intercept"], settings["slope"]))
     epsilon, last, stopped = 10.0 ** -settings["digits"], 0, False
     while True:
         run.reach(last)
         if settings["rule"] == RULES[1]:
-            stopped = last > 0 and abs(run.losses[last] - run.losses[last - 1]) < epsilon
+            stopped = last > 0 and abs(run.losses[last][k] - run.losses[last - 1][k]) < epsilon
         elif settings["rule"] == RULES[2]:
-            stopped = math.hypot(*run.gradients[last]) < epsilon
+            stopped = math.hypot(*run.gradients[last][k]) < epsilon
         if stopped or last == settings["steps"]:
             break
         last += 1
-    path, losses = np.array(run.path[: last + 1]), np.array(run.losses[: last + 1])
-    return Numbers(settings["percent"] / 100 * LIMIT, settings["percent"], settings["rule"], epsilon, path, losses,
-                   run.gradients[0], level_line(path[0]), stopped)  # fmt: skip
+    path = np.array([places[k] for places in run.paths[: last + 1]])
+    heights = np.array([losses[k] for losses in run.losses[: last + 1]])
+    return Numbers(settings["percent"] / 100 * LIMIT, settings["percent"], settings["rule"], epsilon, path, heights,
+                   run.gradients[0][k], level_line(path[0]), stopped)  # fmt: skip
 
 
 WIDTH, HEIGHT = 760, 400
@@ -382,5 +398,8 @@ class LossBowl(Experiment):
         self.widgets["digits"].layout.display = "none" if numbers.rule == RULES[0] else None
 
     def drag(self, id: str, i: int, j: int) -> None:
-        """Move the start."""
-        self.set(intercept=round(i * STEP, 6), slope=round(j * STEP, 6))
+        """Move the start; the runs from the places around are made along with its own."""
+        near = sorted(itertools.product(range(-2, 3), repeat=2), key=lambda way: math.hypot(*way))
+        starts = [(round((i + a) * STEP, 6), round((j + b) * STEP, 6)) for a, b in near]
+        descend(self._settings["percent"], *starts)
+        self.set(intercept=starts[0][0], slope=starts[0][1])
