@@ -103,6 +103,18 @@ def test_the_start_can_be_dragged_and_stays_on_the_sheet():
     assert (experiment.settings["intercept"], experiment.settings["slope"]) == (-2.3, -0.5)
 
 
+@pytest.mark.parametrize("percent", [60, 98, 101])
+def test_runs_side_by_side_are_those_alone_to_the_last_digit(percent):
+    starts = [(-0.4, 3.5), (0.3, -0.2), (2.9, 1.1)]
+    together = loss_bowl.Descent(percent, starts)
+    together.reach(500)
+    for k, start in enumerate(starts):
+        alone = loss_bowl.Descent(percent, [start])
+        alone.reach(500)
+        for values, own in ((together.paths, alone.paths), (together.losses, alone.losses)):
+            assert all((v[k] == o[0]).all() for v, o in zip(values, own, strict=True))
+
+
 # ------------------------------------------------------------ activation gallery
 
 Gallery = activation_gallery.ActivationGallery

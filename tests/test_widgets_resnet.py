@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def test_plain_and_residual_start_from_the_same_numbers():
 
 
 def test_the_notebook_s_random_numbers_are_kept():
-    lesion_bench.trained.cache_clear()
+    lesion_bench.training.cache_clear()
     nn.manual_seed(0)
     expected = nn.rand(3).tolist()
     nn.manual_seed(0)
@@ -147,3 +148,39 @@ def test_without_batch_norm_the_deep_residual_net_fails():
 
 def test_a_deletion_beyond_the_last_pair_is_the_last():
     assert Bench.measure(pairs=2, deleted=8).deleted == 2
+
+
+def test_a_learner_sees_the_training_go_on_and_can_stop_it():
+    """In a kernel: the move is answered at once, the rest follows in pieces, the last of which is ``compute``'s."""
+
+    async def learner():
+        lesion_bench.training.cache_clear()
+        experiment = Bench(pairs=1)
+        experiment.set(pairs=2)
+        assert experiment._working.layout.display == "none"
+        seen = []
+        experiment.view.observe(lambda change: seen.append(change["new"]), "status")
+        experiment.widgets["pairs"].value = 3
+        assert not experiment.numbers.finished
+        assert experiment._working.layout.display is None
+        while not experiment.numbers.plain.losses:
+            await asyncio.sleep(0.01)
+        experiment._stop.click()
+        done = experiment._bar.value
+        assert 0 < done < 1
+        assert experiment._stop.description == "Go on"
+        await asyncio.sleep(0.1)
+        assert experiment._bar.value == done
+        assert not experiment.numbers.finished
+        experiment._stop.click()
+        while not experiment.numbers.finished:
+            await asyncio.sleep(0.01)
+        assert experiment._working.layout.display == "none"
+        assert len(seen) > 2
+        assert "Training: of 10 epochs plain 1, loss" in "".join(seen)
+        lesion_bench.training.cache_clear()
+        assert experiment.numbers == Bench.measure(pairs=3)
+        experiment.widgets["deleted"].value = 1  # nothing to wait for
+        assert experiment.numbers.finished
+
+    asyncio.run(learner())

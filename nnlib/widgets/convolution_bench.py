@@ -420,7 +420,8 @@ class ConvolutionBench(Experiment):
         lambda n: not n.error and len(n.w) >= 3 and np.ptp(n.w) > 0 and n.unnoticed,
         "A kernel that reads the same both ways hides the mistake. Test a backward pass with a crooked one.",
     )
-    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
+    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    lattice = staticmethod(lattice)
 
     def tune(self, numbers: Numbers) -> None:
         """One can only look at what is there."""

@@ -46,6 +46,7 @@ __all__ = [
 PAUSE = 0.03  # seconds without an event before a slider's neighbours are computed
 GAP = 0.002  # seconds between two pictures sent ahead, in which the kernel hears of new events
 MOST_AHEAD = 150  # pictures that the page keeps for one mark
+PIECE, BETWEEN = 0.012, 0.15  # seconds of slow work at a time, and between its pictures
 QUICK = 0.05  # seconds that a picture may take for its neighbours to be worth it
 
 
@@ -263,6 +264,10 @@ class Experiment:
     draw: ClassVar[Any]  # numbers -> Scene
     say: ClassVar[Any]  # numbers -> str
     tell: ClassVar[Any] = None  # numbers -> HTML below the picture, a table; or None
+    # Where computing is slow: settings -> iterator of the share done, which does a little at each next() and goes on
+    # where it was; and settings -> numbers as far as that has come. ``compute`` does it all.
+    work: ClassVar[Any] = None
+    glimpse: ClassVar[Any] = None
     lattice: ClassVar[Any] = None  # numbers -> {a grip's id, or how several begin: (Axis, Axis)}; see scene.axis
 
     # ------------------------------------------------------------ without a widget
@@ -308,10 +313,13 @@ class Experiment:
         # JupyterLab may bring the events of two widgets in two threads at once; one after the other they count.
         self._lock = threading.RLock()
         self._ahead: asyncio.TimerHandle | None = None
+        self._job: asyncio.TimerHandle | None = None  # slow work that goes on
+        self._turned: tuple[str, int] | None = None  # the slider moved last, and which way
         self._answering = 0.0  # the number of the page's gesture
         self._held: tuple[str, Any] = ("", None)  # the mark that was moved last, and its place
         self._sent: set[Any] = set()  # its places that the page has pictures of
         self._keeps = False  # and they stay true
+        self._event, self._drawn = False, 0.0  # a learner waits for the page; when it last got a picture
         self._imagined: Any = None  # while a gesture is only imagined: the picture it leads to
         self._named: set[str] = set()  # and the settings that it sets
         self.widgets = {name: control.build() for name, control in self.controls.items()}
@@ -337,9 +345,15 @@ class Experiment:
         self._asked = w.VBox([])
         self._task, self._trouble = w.HTML(), w.HTML()
         heading = w.HTML(f'<h3 class="nn-title">{escape(self.title)}</h3>')
-        self.box = w.VBox(
-            [heading, self._asked, self._controls, self.view, self._task, self._trouble]
-        )
+        parts = [heading, self._asked, self._controls, self.view, self._task, self._trouble]
+        if self.work:
+            self._bar = w.FloatProgress(max=1.0, description="training", style={"description_width": "initial"})
+            self._stop = w.Button(description="Stop", layout={"width": "90px"})
+            self._stop.on_click(lambda _: self._halt())
+            self._working = _flow([self._bar, self._stop])
+            self._working.layout.display = "none"
+            parts.insert(3, self._working)
+        self.box = w.VBox(parts)
         self.box.add_class("nn-exp")
         self._ask()
         self._redraw()
@@ -360,7 +374,7 @@ class Experiment:
         buttons = []
         for option in (*self.prediction.options, UNDECIDED):
             button = w.Button(description=option, layout={"width": "auto"})
-            button.on_click(lambda _, option=option: self.predict(option))
+            button.on_click(lambda _, option=option: self._waited_for(self.predict, option))
             buttons.append(button)
         self._asked.children = [question, _flow(buttons)]
 
@@ -431,9 +445,21 @@ class Experiment:
             return
         start, before = time.perf_counter(), self._settings[name]
         with self._shown():
-            self._turn(name, self.controls[name].check(value))
+            self._waited_for(self._turn, name, self.controls[name].check(value))
+            self._turned = None
             if name not in self.slow and time.perf_counter() - start < QUICK:
-                self._plan_ahead(PAUSE, self._next_steps(name, 1 if value > before else -1))
+                if isinstance(self.controls[name], Slider | Ladder):
+                    self._turned = name, 1 if value > before else -1
+                    self._plan_ahead(PAUSE, self._next_steps(*self._turned))
+
+    def _waited_for(self, act: Callable[..., Any], *values: Any) -> None:
+        """Do what a learner asked for; slow work goes on afterwards, in pieces."""
+        with self._lock:
+            self._event = True
+            try:
+                act(*values)
+            finally:
+                self._event = False
 
     def _turn(self, name: str, value: Any) -> None:
         """What moving the control ``name`` does."""
@@ -470,7 +496,7 @@ class Experiment:
             self._ahead = asyncio.get_running_loop().call_later(wait, self._look_ahead, iter(moves))
 
     def _look_ahead(self, moves: Iterator[Move]) -> None:
-        if not self.view.live and (move := next(moves, None)):
+        if not (self.view.live or self._job) and (move := next(moves, None)):
             self._foresee(*move)
             self._plan_ahead(GAP, moves)
 
@@ -574,15 +600,21 @@ class Experiment:
     def _draw(self) -> None:
         """Compute, draw, say; the view changes in one message."""
         before = {} if self.revealed or self.prediction is None else self.prediction.before
-        numbers = type(self).compute(self.complete({**self._settings, **before}))
+        settings = self.complete({**self._settings, **before})
+        job, share = None, None
+        if self.work and (self._event or self._imagined is not None) and _in_kernel():
+            job = self.work(settings)
+            share = next(job, None)
+        numbers = type(self).compute(settings) if share is None else type(self).glimpse(settings)
         frame = self._frame(numbers)
         if self._imagined is not None:
             self._imagined = frame
             return
         picture, said, below, tiles, pixels, lattice = frame
         self.numbers, self._said = numbers, said
-        if self._ahead:
-            self._ahead.cancel()
+        for timer in filter(None, (self._ahead, self._job)):
+            timer.cancel()
+        self._job = None
         with self.view.hold_sync():  # the picture goes first, the sliders that follow it can wait
             self.view.picture, self.view.below, self.view.lattice = picture, below, lattice
             if tiles or self.view.tiles:
@@ -598,6 +630,37 @@ class Experiment:
                 if widget.value != self._settings[name]:
                     widget.value = self._settings[name]
         self._judge(numbers)
+        if self.work:
+            self._drawn = time.perf_counter()
+            self._follow(job, share)
+
+    def _follow(self, job: Any, share: float | None) -> None:
+        """Show how far slow work has come, and go on with it once the kernel has heard what else there is."""
+        self._working.layout.display = None if share is not None else "none"
+        self._bar.value, self._stop.description = share or 0.0, "Stop"
+        if share is not None:
+            self._job = asyncio.get_running_loop().call_later(GAP, self._go_on, job)
+
+    def _go_on(self, job: Iterator[float]) -> None:
+        with self._shown():
+            start, share = time.perf_counter(), next(job, None)
+            while share is not None and time.perf_counter() - start < PIECE:
+                share = next(job, None)
+            if share is not None and start - self._drawn < BETWEEN:
+                self._follow(job, share)
+                return
+            self._waited_for(self._draw)
+            if share is None and self._turned:
+                self._plan_ahead(PAUSE, self._next_steps(*self._turned))
+
+    def _halt(self) -> None:
+        """The button beside the bar: stop the work, or go on with it."""
+        if self._job:
+            self._job.cancel()
+            self._job, self._stop.description = None, "Go on"
+        else:
+            with self._shown():
+                self._waited_for(self._draw)
 
     def _frame(self, numbers: Any) -> tuple[Any, ...]:
         """Picture, sentence, HTML below; where images stand, in percent of the picture; their bytes; the lattice."""
@@ -679,6 +742,13 @@ class Experiment:
         bundle = self.box._repr_mimebundle_()
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
         return {**data, "text/plain": repr(self)}
+
+
+def _in_kernel() -> bool:
+    try:
+        return bool(asyncio.get_running_loop())
+    except RuntimeError:
+        return False
 
 
 def around(to: Any, before: Any, axes: Any) -> list[tuple[int, int]]:

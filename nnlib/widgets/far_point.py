@@ -265,7 +265,8 @@ class FarPoint(Experiment):
         "A point with the wrong label is an error to every loss, and the logistic loss grows with its distance too. It "
         "forgives what is far and right, not what is far and wrong.",
     )
-    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
+    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    lattice = staticmethod(lattice)
 
     def drag(self, id: str, i: int, j: int) -> None:
         """Move the far point."""

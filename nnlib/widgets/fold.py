@@ -398,7 +398,8 @@ class Fold(Experiment):
         "A network bends only what reaches its joints. If the first fold stays between −⅓ and ⅓, the next sees a "
         "straight stretch.",
     )
-    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
+    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    lattice = staticmethod(lattice)
 
     def tune(self, numbers: Numbers) -> None:
         """Show the controls of the line or those of the plane."""

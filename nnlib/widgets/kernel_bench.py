@@ -422,7 +422,8 @@ class KernelBench(Experiment):
         "A stride wider than the window jumps over pixels. Subsampling is meant to lose detail, and this is how "
         "detail is lost without anything having looked at it.",
     )
-    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
+    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    lattice = staticmethod(lattice)
     lasting = False  # a stroke paints on its way
 
     def set(self, **settings: Any) -> None:

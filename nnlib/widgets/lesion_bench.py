@@ -26,11 +26,15 @@ from .scene import Scene, number, plot_area
 __all__ = ["LesionBench", "compute", "draw", "say"]
 
 WIDTH, MOST, EPOCHS, PICTURES, BATCH = 24, 8, 10, 480, 48
+BATCHES = EPOCHS * PICTURES // BATCH
 
 
 @dataclass(frozen=True)
 class Run:
-    """One trained net: mean loss of each epoch, share of its training pictures right, whole and without each pair."""
+    """One net: mean loss of each epoch, share of its training pictures right, whole and without each pair.
+
+    Before the end of its training: nan, and none.
+    """
 
     losses: tuple[float, ...]
     whole: float
@@ -46,6 +50,10 @@ class Numbers:
     plain: Run
     residual: Run
     short: Run  # the plain net with one pair
+
+    @property
+    def finished(self) -> bool:
+        return all(run.without for run in (self.plain, self.residual, self.short))
 
 
 @contextmanager
@@ -94,37 +102,74 @@ def without(net: nn.Module, pair: int) -> nn.Module:
     return nn.Sequential(*parts[: 1 + pair], *parts[2 + pair :]).eval()
 
 
-@lru_cache(maxsize=128)
-def trained(pairs: int, residual: bool, norm: bool, seed: int) -> Run:
-    """Train one net with SGD and momentum, and delete each pair in turn."""
-    X, y = digits()
-    random = np.random.default_rng(seed)
-    losses = []
-    with learners_random_numbers_kept(), np.errstate(all="ignore"):
-        net = build(pairs, residual, norm, random)
-        optimizer = nn.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
-        for _ in range(EPOCHS):
-            order, total = random.permutation(PICTURES), 0.0
-            for start in range(0, PICTURES, BATCH):
-                rows = order[start : start + BATCH]
-                optimizer.zero_grad()
-                loss = nn.functional.cross_entropy(net(X[rows]), y[rows])
-                loss.backward()
-                optimizer.step()
-                total += loss.item() * BATCH
-            losses.append(total / PICTURES)
-        net.eval()
-        with nn.no_grad():
-            whole = nn.accuracy(net(X), y)
-            left = tuple(nn.accuracy(without(net, i + 1)(X), y) for i in range(pairs))
-    return Run(tuple(losses), whole, left)
+class Training:
+    """One net on its way: SGD with momentum, batch by batch, and each pair deleted in turn at the end."""
+
+    def __init__(self, pairs: int, residual: bool, norm: bool, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+        with learners_random_numbers_kept():
+            self.net = build(pairs, residual, norm, self.random)
+        self.optimizer = nn.optim.SGD(self.net.parameters(), lr=0.05, momentum=0.9)
+        self.pairs, self.done, self.total = pairs, 0, 0.0
+        self.order = np.arange(PICTURES)
+        self.run = Run((), math.nan, ())
+
+    def advance(self) -> None:
+        """One batch more."""
+        X, y = digits()
+        start = BATCH * self.done % PICTURES
+        if start == 0:
+            self.order, self.total = self.random.permutation(PICTURES), 0.0
+        rows = self.order[start : start + BATCH]
+        with np.errstate(all="ignore"):
+            self.optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(self.net(X[rows]), y[rows])
+            loss.backward()
+            self.optimizer.step()
+        self.done, self.total = self.done + 1, self.total + loss.item() * BATCH
+        if start + BATCH == PICTURES:
+            self.run = Run((*self.run.losses, self.total / PICTURES), math.nan, ())
+        if self.done == BATCHES:
+            self.test()
+
+    def test(self) -> None:
+        X, y = digits()
+        self.net.eval()
+        with nn.no_grad(), np.errstate(all="ignore"):
+            whole = nn.accuracy(self.net(X), y)
+            left = tuple(nn.accuracy(without(self.net, i + 1)(X), y) for i in range(self.pairs))
+        self.run = Run(self.run.losses, whole, left)
+
+
+training = lru_cache(maxsize=128)(Training)
+
+
+def trainings(settings: dict[str, Any]) -> tuple[Training, ...]:
+    """Of both nets of this depth, and of the plain one of one pair; begun once, and gone on with."""
+    pairs, norm, seed = settings["pairs"], settings["norm"], settings["seed"]
+    return tuple(training(p, r, norm, seed) for p, r in ((pairs, False), (pairs, True), (1, False)))
+
+
+def work(settings: dict[str, Any]) -> Iterator[float]:
+    """Train until all three are done, all at the same pace; gives the share done before each batch."""
+    every = set(trainings(settings))
+    while left := [t for t in every if t.done < BATCHES]:
+        yield sum(t.done for t in every) / (len(every) * BATCHES)
+        min(left, key=lambda t: t.done).advance()
+
+
+def glimpse(settings: dict[str, Any]) -> Numbers:
+    """What the three have come to so far."""
+    runs = [t.run for t in trainings(settings)]
+    pairs, deleted = settings["pairs"], min(settings["deleted"], settings["pairs"])
+    return Numbers(pairs, deleted, settings["norm"], settings["seed"], *runs)
 
 
 def compute(settings: dict[str, Any]) -> Numbers:
-    """Both nets of this depth, and the plain one of one pair."""
-    pairs, norm, seed = settings["pairs"], settings["norm"], settings["seed"]
-    runs = [trained(p, r, norm, seed) for p, r in ((pairs, False), (pairs, True), (1, False))]
-    return Numbers(pairs, min(settings["deleted"], pairs), norm, seed, *runs)
+    """Both nets of this depth, and the plain one of one pair, trained to the end."""
+    for _ in work(settings):
+        pass
+    return glimpse(settings)
 
 
 W, H = 1000, 352
@@ -188,6 +233,8 @@ def draw(numbers: Numbers) -> Scene:
             )
         for side, (name, color, tint, dash) in enumerate(FAMILIES):
             run = getattr(numbers, name)
+            if not run.without:
+                continue
             share = 100 * (run.without[place - 1] if place else run.whole)
             x, bar = at(place, 0)[0] + wide * (0.1 + 0.4 * side), min(0.38 * wide, 40)
             top = at(0, share)[1]
@@ -224,9 +271,15 @@ def draw(numbers: Numbers) -> Scene:
 def say(numbers: Numbers) -> str:
     """What both nets and the short one got right, and what a deletion leaves."""
     plain, residual = numbers.plain, numbers.residual
+    net = f"{2 * numbers.pairs + 2} layers, {'batch norm' if numbers.norm else 'no batch norm'}, seed {numbers.seed}."
+    if not numbers.finished:
+        epochs = (
+            f"{name} {len(run.losses)}" + (f", loss {number(run.losses[-1], 3)}" if run.losses else "")
+            for name, run in (("plain", plain), ("residual", residual), ("4 layers", numbers.short))
+        )
+        return f"{net} Training: of {EPOCHS} epochs {'; '.join(epochs)}. What a deletion does is seen at the end."
     text = (
-        f"{2 * numbers.pairs + 2} layers, {'batch norm' if numbers.norm else 'no batch norm'}, seed {numbers.seed}. "
-        f"Training pictures right: plain {plain.whole:.0%}, residual {residual.whole:.0%}; "
+        f"{net} Training pictures right: plain {plain.whole:.0%}, residual {residual.whole:.0%}; "
         f"the plain net of 4 layers {numbers.short.whole:.0%}."
     )
     lost = [
@@ -258,7 +311,6 @@ class LesionBench(Experiment):
         "seed": Slider("seed", 0, 0, 4),
     }
     still = {"pairs": 6, "deleted": 3}  # deeper plain nets end differently on every processor
-    slow = ("pairs", "seed")
     least = 640
     prediction = Prediction(
         "These nets of 4 layers get nearly all of their training pictures right. Seven more pairs of layers go into "
@@ -272,8 +324,9 @@ class LesionBench(Experiment):
     )
     challenge = Challenge(
         "Skips seem to make any depth trainable. Bring the residual net below 50 % of its own training pictures.",
-        lambda numbers: bool(numbers.residual.whole < 0.5),
+        lambda numbers: bool(numbers.finished and numbers.residual.whole < 0.5),
         "Without batch norm each block adds its share to the sum, the sum grows with every block, and the steps become "
         "too large. Skip and norm work together.",
     )
     compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    work, glimpse = staticmethod(work), staticmethod(glimpse)

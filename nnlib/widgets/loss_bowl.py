@@ -391,7 +391,8 @@ class LossBowl(Experiment):
         "On the long axis of the ellipses nothing lies across the valley, so there is nothing to blow up. Now raise "
         "the number of steps: your start is not quite on the axis, and the speck it is off grows with every step.",
     )
-    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
+    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    lattice = staticmethod(lattice)
 
     def tune(self, numbers: Numbers) -> None:
         """ε is asked for only where a rule uses it."""

@@ -376,7 +376,8 @@ class PerceptronReferee(Experiment):
         lambda n: n.data == DATA[3] and not n.margin and not n.ended,
         "One point on the wrong side is enough: no line is right about all, and the rule cannot settle for nearly all.",
     )
-    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
+    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    lattice = staticmethod(lattice)
 
     def __init__(self, **settings: Any) -> None:
         import ipywidgets as w

@@ -340,7 +340,8 @@ class TenKnobs(Experiment):
         "A joint outside the window bends nothing there, and hinges at one place can cancel. Four pieces are the most "
         "that three units can draw, never a promise.",
     )  # fmt: skip
-    compute, draw, say, lattice = map(staticmethod, (compute, draw, say, lattice))
+    compute, draw, say = staticmethod(compute), staticmethod(draw), staticmethod(say)
+    lattice = staticmethod(lattice)
 
     def tune(self, numbers: Numbers) -> None:
         """Lines with two inputs, inner slopes and starts with one."""
