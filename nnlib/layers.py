@@ -114,6 +114,8 @@ class Dropout(Module):
     [1.0, 1.0]
     """
 
+    _shown = "p={p}"
+
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
         _check_number("Dropout", 0.5, most=1, p=p)
@@ -122,18 +124,6 @@ class Dropout(Module):
     def forward(self, input: Tensor) -> Tensor:
         """Any shape."""
         return F.dropout(input, self.p, self.training)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
-
-
-class _Function(Module):
-    """A function with fixed settings as a module."""
-
-    settings: dict[str, Any]
-
-    def extra_repr(self) -> str:
-        return ", ".join(f"{name}={value}" for name, value in self.settings.items())
 
 
 def _layer(name: str, function: Any, example: str = "()(nn.zeros(2, 2)) (2, 2)", last: str = "") -> Any:
@@ -146,7 +136,7 @@ def _layer(name: str, function: Any, example: str = "()(nn.zeros(2, 2)) (2, 2)",
     settings.sort(key=lambda setting: setting.name == last)
     signature = inspect.Signature([setting.replace(annotation=setting.empty) for setting in settings])
 
-    class Layer(_Function):
+    class Layer(Module):
         __signature__ = signature
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -163,6 +153,9 @@ def _layer(name: str, function: Any, example: str = "()(nn.zeros(2, 2)) (2, 2)",
 
         def forward(self, input: Tensor) -> Any:
             return function(input, **self.settings)
+
+        def extra_repr(self) -> str:
+            return ", ".join(f"{key}={value}" for key, value in self.settings.items())
 
     Layer.__name__ = Layer.__qualname__ = name
     call, _, shape = example.partition(") (")
@@ -267,6 +260,7 @@ class BatchNorm1d(Module):
     (8, 3)
     """
 
+    _shown = "{num_features}, eps={eps}, momentum={momentum}, affine={affine}"
     _ndims: tuple[int, ...] = (2, 3)
     _expects, _other = "2 or 3 axes (N, C) or (N, C, L)", "nn.BatchNorm2d for images"
 
@@ -296,9 +290,6 @@ class BatchNorm1d(Module):
         from_batch = self.training or self.running_mean is None
         return F.batch_norm(input, *statistics, self.weight, self.bias, from_batch, momentum, self.eps)
 
-    def extra_repr(self) -> str:
-        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}"
-
 
 class BatchNorm2d(BatchNorm1d):
     """:class:`BatchNorm1d` for images (N, C, H, W): statistics over N, H and W.  PyTorch: ``nn.BatchNorm2d``.
@@ -320,6 +311,8 @@ class LayerNorm(Module):
     (8, 4)
     """
 
+    _shown = "{normalized_shape}, eps={eps}, elementwise_affine={elementwise_affine}"
+
     def __init__(
         self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True
     ) -> None:
@@ -335,9 +328,6 @@ class LayerNorm(Module):
         """Same shape in and out."""
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
-    def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-
 
 class GroupNorm(Module):
     """Each group of channels of each example to mean 0 and variance 1.  PyTorch: ``nn.GroupNorm``.
@@ -347,6 +337,8 @@ class GroupNorm(Module):
     >>> nn.GroupNorm(2, 4)(nn.rand(8, 4, 5, 5)).shape
     (8, 4, 5, 5)
     """
+
+    _shown = "{num_groups}, {num_channels}, eps={eps}, affine={affine}"
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__()
@@ -360,9 +352,6 @@ class GroupNorm(Module):
     def forward(self, input: Tensor) -> Tensor:
         """Same shape in and out."""
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
-
-    def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
 
 
 # ---------------------------------------------------------------------------------------------- structure
@@ -456,6 +445,8 @@ class RNNCell(_Recurrent):
     (5, 4)
     """
 
+    _shown = "{input_size}, {hidden_size}, nonlinearity={nonlinearity!r}"
+
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh") -> None:
         super().__init__(input_size, hidden_size, 1, nonlinearity, bias, "")
 
@@ -464,9 +455,6 @@ class RNNCell(_Recurrent):
         w, shape = self.weight_ih, (*input.shape[:-1], self.hidden_size)
         h = zeros(shape, dtype=w.dtype, device=w.device) if hx is None else hx
         return self._act(F.linear(input, w, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh))
-
-    def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}, nonlinearity={self.nonlinearity!r}"
 
 
 class RNN(_Recurrent):
@@ -480,6 +468,8 @@ class RNN(_Recurrent):
     >>> out.shape, h.shape
     ((7, 5, 4), (1, 5, 4))
     """
+
+    _shown = "{input_size}, {hidden_size}, num_layers={num_layers}, {nonlinearity}"
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
@@ -511,6 +501,3 @@ class RNN(_Recurrent):
             x = stack(steps)
             last.append(h)
         return (x.transpose(0, 1) if swap else x), stack(last)
-
-    def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, {self.nonlinearity}"

@@ -52,6 +52,7 @@ class Module:
     """
 
     training: bool
+    _shown = ""
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Any]
     _modules: dict[str, Module | None]
@@ -310,8 +311,8 @@ class Module:
     # -- printing
 
     def extra_repr(self) -> str:
-        """The settings shown in ``repr``."""
-        return ""
+        """The settings shown in ``repr``: those in the text ``_shown``, unless a subclass says more."""
+        return self._shown.format_map(self.__dict__)
 
     def __repr__(self) -> str:
         lines = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
