@@ -268,7 +268,7 @@ ERRORS = [
      "Use nn.BatchNorm1d", lambda: nn.BatchNorm1d(3)(z(2, 3))),
     (lambda: nn.BatchNorm1d(3)(z(2, 3, 4, 4)), "BatchNorm1d: expects input with 2 or 3 axes (N, C) or (N, C, L), got "
      "(2, 3, 4, 4). Use nn.BatchNorm2d", lambda: nn.BatchNorm2d(3)(z(2, 3, 4, 4))),
-    (lambda: nn.LayerNorm(3)(z(2, 4)), "normalized_shape (3,) must be the last lengths of the input, got (2, 4). "
+    (lambda: nn.LayerNorm(3)(z(2, 4)), "normalized_shape (3,) must be the end of (2, 4). "
      "Use normalized_shape=(4,)", lambda: nn.LayerNorm((4,))(z(2, 4))),
     (lambda: F.layer_norm(z(2, 4), (4,), z(3)), "layer_norm: weight must have shape (4,), got (3,)",
      lambda: F.layer_norm(z(2, 4), (4,), z(4))),
