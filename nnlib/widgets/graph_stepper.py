@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -552,7 +553,7 @@ def tell(numbers: Numbers) -> str:
             gap = f", largest difference {number(share.gap, 2)}" if np.ndim(share.product) else ""
             product = escape(product_of(share, visit.upstream).replace("local ", "").replace("upstream ", ""))
             if now and np.ndim(visit.upstream) and share.local.size <= 2 * expressions.MOST_ELEMENTS:
-                product = product.replace("Jacobian", _table(share.local) + " Jacobian")
+                product = re.sub(r"Jacobian \S+", _table(share.local), product)
             cells = (
                 escape(f"{title(numbers, visit.node)} → {title(numbers, share.source)}"),
                 escape(told(share.value)),
@@ -586,8 +587,8 @@ class GraphStepper(Experiment):
     controls = {
         "step": Slider("step", 0, 0, 2 * MOST_OPS),
         "example": Choice("example", "(x + y) · z", (*EXAMPLES, OWN)),
-        "expression": Entry("f =", EXAMPLES["(x + y) · z"][0], 460),
-        "values": Entry("at", EXAMPLES["(x + y) · z"][1], 460),
+        "expression": Entry("f =", EXAMPLES["(x + y) · z"][0], 480),
+        "values": Entry("at", EXAMPLES["(x + y) · z"][1], 860),
         "order": Choice("walk back", ORDERS[0], ORDERS),
         "bug": Choice("plant a bug", NONE, BUGS),
         "rounded": Flag("round to 2 digits at every node", False),
@@ -647,10 +648,10 @@ class GraphStepper(Experiment):
         super().set(**settings)
 
     def moved(self, name: str) -> None:
-        """Typing makes the example your own; a new example starts at its inputs."""
+        """Typing makes the example your own; a new graph starts at its inputs."""
         if name in ("expression", "values"):
             self._settings["example"] = OWN
-        if name == "example":
+        if name in ("example", "expression"):
             self._settings["step"] = 0
 
     def tune(self, numbers: Numbers) -> None:

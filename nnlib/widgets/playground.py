@@ -18,8 +18,8 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -62,7 +62,7 @@ CLASS_COLORS = ("blue", "red")
 INK = np.array([(0, 114, 178), (213, 94, 0)], np.uint8)
 
 
-@dataclass
+@dataclass(eq=False)  # one is what it is: pictures are kept by it
 class Part:
     """One run at one step."""
 
@@ -98,7 +98,7 @@ class Numbers:
     held_out: bool  # draw those points too
     cross: tuple[float, float] | None = None  # of the keyboard
     chosen: tuple[int, int, int] | None = None  # layer, unit, source of the weight to edit
-    narrow: bool = False
+    room: int = 0  # pixels of the page, 0 where no page is
     rescued: bool = False  # a run that broke has since come to a lower loss than before
 
 
@@ -108,6 +108,12 @@ PLANE = np.stack(np.meshgrid(AXIS, AXIS[::-1]), -1).reshape(-1, 2)  # (SIDE², 2
 
 def look(settings: dict[str, Any]) -> Part:
     """Train as far as the settings ask and measure what is there."""
+    return _look(tuple(settings.items()))
+
+
+@lru_cache(maxsize=8)
+def _look(items: tuple[tuple[str, Any], ...]) -> Part:
+    settings = dict(items)
     run = replay.trained(settings)
     step = run.at(settings["step"])
     X, y = run.training_set(step)
@@ -219,64 +225,66 @@ class Layout:
     titles: int  # lines
 
 
-WIDE = Layout(
-    1000,
-    400,
-    (24, 50, 400, 296),
-    (458, 50, 296, 296),
-    (806, 66, 128, 112),
-    (806, 234, 128, 112),
-    1,
-)
-NARROW = Layout(
-    320,
-    972,
-    (24, 76, 276, 240),
-    (26, 396, 284, 284),
-    (44, 740, 204, 84),
-    (44, 872, 204, 66),
-    3,
-)
+WIDE = Layout(1000, 400, (24, 50, 400, 296), (458, 50, 296, 296), (806, 66, 128, 112), (806, 234, 128, 112), 1)
+HALF = Layout(510, 612, (24, 74, 462, 186), (26, 326, 260, 260), (340, 342, 98, 88), (340, 498, 98, 88), 3)
+NARROW = Layout(320, 972, (24, 76, 276, 240), (26, 396, 284, 284), (44, 740, 204, 84), (44, 872, 204, 66), 3)
+
+
+def arranged(numbers: Numbers) -> tuple[Layout, list[tuple[float, float]]]:
+    """The layout of the page, and the corner of the run and of run A: to its left, on a narrow page below it."""
+    narrow = 0 < numbers.room < 700
+    if numbers.other is None:
+        return NARROW if narrow else WIDE, [(0, 0)]
+    place = NARROW if 0 < numbers.room < 860 else HALF
+    return place, [(0, 0), (0, place.height)] if narrow else [(place.width, 0), (0, 0)]
 
 
 def draw(numbers: Numbers) -> Scene:
-    """Network, surface, losses and gradients of the run, and of run A below it in the same places."""
-    place = NARROW if numbers.narrow else WIDE
-    parts = [numbers.main] + ([numbers.other] if numbers.other else [])
-    scene = Scene(place.width, place.height * len(parts))
-    losses = _decades([v for p in parts for v in (p.train, p.held)], (-2, 0), (-5, 5))
-    sizes = _decades([p.gradients for p in parts], (-2, 0), (-8, 5))
-    for k, part in enumerate(parts):
-        _run(scene, numbers, part, place, place.height * k, losses, sizes)
+    """Network, surface, losses and gradients of the run, and of run A beside it on the same scales."""
+    base = _drawn(numbers.main, numbers.other, numbers.held_out, numbers.chosen, numbers.room)
+    scene = Scene(base.width, base.height)
+    scene.marks = list(base.marks)
+    if numbers.cross:
+        place, ((right, _), *_rest) = arranged(numbers)
+        left, top, width, height = place.plane
+        left += right
+        x, y = plot_area((-REACH, REACH), (-REACH, REACH), (left, top, width, height))(*numbers.cross)
+        scene.line((max(x - 14, left), y), (min(x + 14, left + width), y), width=3, id="cross")
+        scene.line((x, max(y - 14, top)), (x, min(y + 14, top + height)), width=3)
     return scene
 
 
-def _run(
-    scene: Scene, numbers: Numbers, part: Part, place: Layout, down: float, losses: Any, sizes: Any
-) -> None:
-    mine = part is numbers.main
-    areas = [
-        (x, y + down, w, h) for x, y, w, h in (place.net, place.plane, place.loss, place.gradient)
-    ]
-    name = "" if numbers.other is None else "run B · " if mine else "run A · "
-    for line, text in enumerate(_titles(part, place.titles)):
-        start = name + text if line == 0 else text
-        scene.text(
-            place.net[0] - 8, down + 16 + 20 * line, start, anchor="start", bold=line == 0, size=14
+@lru_cache(maxsize=8)
+def _drawn(main: Part, other: Part | None, held_out: bool, chosen: Any, room: int) -> Scene:
+    """All but the cross, which moves while nothing else does."""
+    numbers = Numbers(main, other, held_out, chosen=chosen, room=room)
+    place, corners = arranged(numbers)
+    parts = [main, other] if other else [main]
+    scene = Scene(place.width + max(x for x, _ in corners), place.height + max(y for _, y in corners))
+    losses = _decades([v for p in parts for v in (p.train, p.held)], (-2, 0), (-5, 5))
+    sizes = _decades([p.gradients for p in parts], (-2, 0), (-8, 5))
+    until = max(50, *(p.step for p in parts))
+    for part, (right, down) in zip(parts, corners):
+        mine = part is main
+        net, plane, loss, gradient = (
+            (x + right, y + down, w, h) for x, y, w, h in (place.net, place.plane, place.loss, place.gradient)
         )
-    if not mine:
-        scene.line((8, down - 8), (place.width - 8, down - 8), color="faint", width=1)
-    _network(scene, numbers, part, areas[0], mine, areas[1] if place is WIDE else None)
-    _surface(scene, numbers, part, areas[1], mine)
-    end = "" if mine else " A"
-    held = "" if math.isnan(part.held[-1]) else f", held out {number(part.held[-1], 2)}"
-    _panel(scene, areas[2], losses, f"loss {number(part.train[-1], 2)}{held}", part.step, [
-        ("train", part.train, "blue", False), ("held out", part.held, "red", True)], "loss" + end)  # fmt: skip
-    lines = [
-        (_short(k, part.sizes), _epoch_mean(part, k - 1), *LOOKS[k - 1])
-        for k in range(1, len(part.sizes))
-    ]
-    _panel(scene, areas[3], sizes, "gradient by layer", part.step, lines, "gradient" + end)
+        name = "" if other is None else "run B · " if mine else "run A · "
+        for line, text in enumerate(_titles(part, place.titles)):
+            scene.text(net[0] - 8, down + 16 + 20 * line, (name if line == 0 else "") + text, anchor="start",
+                       bold=line == 0, size=14)  # fmt: skip
+        if right or down:
+            ends = ((right, 8), (right, place.height - 8)) if right else ((8, down - 8), (place.width - 8, down - 8))
+            scene.line(*ends, color="faint", width=1)
+        _network(scene, numbers, part, net, mine, plane if place is WIDE else None)
+        _surface(scene, numbers, part, plane, mine)
+        end = "" if mine else " A"
+        held = "" if math.isnan(part.held[-1]) else f", held out {number(part.held[-1], 2)}"
+        _panel(scene, loss, losses, f"loss {number(part.train[-1], 2)}{held}", part.step, until, [
+            ("train", part.train, "blue", False), ("held out", part.held, "red", True)], "loss" + end)  # fmt: skip
+        lines = [(_short(k, part.sizes), _epoch_mean(part, k - 1), *LOOKS[k - 1]) for k in range(1, len(part.sizes))]
+        _panel(scene, gradient, sizes, "gradient by layer", part.step, until, lines, "gradient" + end)
+    return scene
 
 
 def _epoch_mean(part: Part, k: int) -> np.ndarray:
@@ -365,16 +373,6 @@ def _surface(scene: Scene, numbers: Numbers, part: Part, area: Any, mine: bool) 
             bold=True,
             size=15,
         )
-    if mine and numbers.cross:
-        px, py = at(*numbers.cross)
-        ends = (
-            max(px - 14, left),
-            min(px + 14, left + width),
-            max(py - 14, top),
-            min(py + 14, top + height),
-        )
-        scene.line((ends[0], py), (ends[1], py), width=3, id="cross")
-        scene.line((px, ends[2]), (px, ends[3]), width=3)
     for tick in (-2, 0, 2):
         scene.text(at(tick, 0)[0], top + height + 13, number(tick), size=12, color="faint")
         scene.text(left - 5, at(0, tick)[1], number(tick), size=12, color="faint", anchor="end")
@@ -470,13 +468,13 @@ def _panel(
     decades: tuple[int, int],
     title: str,
     step: int,
+    until: int,
     lines: list[Any],
     id: str,
 ) -> None:
     """Curves by step on a logarithmic axis; each has its name at its end."""
     left, top, width, height = area
     low, high = decades
-    until = max(step, 50)
     at = plot_area((0, until), (low, high), area)
     scene.text(left - 34, top - 14, title, anchor="start", bold=True, size=13)
     for power in range(low, high + 1, max(1, math.ceil((high - low) / 4))):
@@ -522,13 +520,8 @@ def say(numbers: Numbers) -> str:
         + ".",
         _result(n),
     ]
-    if n.broken:
-        text.append(
-            f"✗ Broken at step {n.step}: no number any more in {n.broken}. Lowest loss: step {n.best}."
-        )
-    else:
-        sizes = ", ".join(number(g, 2) for g in n.gradients[-1])
-        text.append(f"Gradients from the first layer to the last: {sizes}.")
+    if numbers.other:
+        text.insert(0, "Run B.")
     if n.single is not None:
         text.append(
             f"The last step learned from one example, no. {n.single}, a {CLASSES[n.y[n.single]]}."
@@ -548,11 +541,15 @@ def say(numbers: Numbers) -> str:
 
 
 def _result(part: Part) -> str:
+    """Loss, share of right answers, and gradients; or where and when the run broke."""
     if part.broken:
-        return "No loss."
+        where = f"no number any more in {part.broken}. Lowest loss: step {part.best}."
+        return f"No loss. ✗ Broken at step {part.step}: {where}"
     held = "" if math.isnan(part.held_right) else (
         f", held out {number(part.held[-1])} ({number(100 * part.held_right, 3)} %)")  # fmt: skip
-    return f"Loss {number(part.train[-1])} ({number(100 * part.right, 3)} % right){held}."
+    sizes = ", ".join(number(g, 2) for g in part.gradients[-1])
+    return (f"Loss {number(part.train[-1])} ({number(100 * part.right, 3)} % right){held}. "
+            f"Gradients from the first layer to the last: {sizes}.")  # fmt: skip
 
 
 def _differs(a: Part, b: Part) -> str:
@@ -613,7 +610,7 @@ class Playground(Experiment):
         ("depth", "width", "activation", "start"),
         ("loss", "optimizer", "rate", "batch", "l1", "l2"),
         ("act", "weight", "value"),
-        ("keep", "drop", "state"),
+        ("keep", "drop", "state", "copy"),
     )
     still = {"data": "rings", "step": 500}
     least = 260
@@ -693,7 +690,9 @@ class Playground(Experiment):
             "drop": button("Drop run A", "show one run alone", self.drop),
             "state": w.Text(description="state", continuous_update=False, style={"description_width": "initial"},
                             layout={"width": "min(560px, 98%)"}),
+            "copy": w.Button(description="Copy", tooltip="copy the state, to send or keep", layout={"width": "auto"}),
         }  # fmt: skip
+        self._extra["copy"].add_class("nn-copy")  # the page does it
         self._extra["pace"].value = 2
         self._extra["act"].layout.width = self._extra["weight"].layout.width = "min(25em, 98%)"
         self._extra["play"].button_style = "primary"
@@ -711,7 +710,7 @@ class Playground(Experiment):
         for name in ("l1", "l2"):
             self.widgets[name].layout.width = "min(8em, 98%)"
         self.view.controls = [*self.view.controls, self._extra["value"].model_id]
-        self.view.observe(lambda change: self._fit(change["old"], change["new"]), "room")
+        self.view.observe(lambda change: self._fit(change["new"]), "room")
 
     def _part(self, name: str) -> Any:
         return self._extra[name] if name in self._extra else super()._part(name)
@@ -816,7 +815,8 @@ class Playground(Experiment):
 
     def tap(self, id: str, x: float, y: float) -> None:
         """A click: on the plane what the list says, on the network it chooses the nearest weight."""
-        place = NARROW if self.numbers.narrow else WIDE
+        place, ((right, _), *_rest) = arranged(self.numbers)
+        x -= right
         if id == "net":
             self._pick(x, y, place)
             return
@@ -925,13 +925,13 @@ class Playground(Experiment):
 
     # ------------------------------------------------------------ the screen
 
-    def _fit(self, old: int, new: int) -> None:
-        if (0 < old < 720) != (0 < new < 720):
+    def _fit(self, room: int) -> None:
+        if arranged(self.numbers) != arranged(replace(self.numbers, room=room)):
             self._redraw()
 
     def prepare(self, numbers: Numbers) -> None:
-        """The cross, the weight to edit, and whether the page is narrow."""
-        numbers.narrow = 0 < self.view.room < 720
+        """The cross, the weight to edit, and how wide the page is."""
+        numbers.room = self.view.room
         if self.revealed:
             numbers.cross = self._cross
             numbers.chosen = self._place(numbers.main.sizes)

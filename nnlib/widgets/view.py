@@ -29,16 +29,35 @@ if (!window.nnKeys) {
     const theirs = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
     if (mine) event.target.toggleAttribute("data-lm-suppress-shortcuts", !theirs);
   }, true);
+  // A button of the class nn-copy copies the text field of its row, and says so: on itself, and to a screen reader.
+  window.addEventListener("click", async (event) => {
+    const button = event.target.closest?.(".nn-exp .nn-copy"), label = button?.textContent;
+    if (!button || button.dataset.copied) return;
+    const field = button.closest(".nn-controls").querySelector("input[type=text]");
+    let copied = true;
+    try { await navigator.clipboard.writeText(field.value); } catch { // not asked, not allowed, or not https
+      field.select(); copied = document.execCommand("copy"); if (copied) button.focus();
+    }
+    const status = button.closest(".nn-exp").querySelector(".nn-status"), told = status.textContent;
+    const said = copied ? `Copied: ${field.value}` : "Selected: press Ctrl+C to copy.";
+    button.textContent = copied ? "\u2713 Copied" : "Press Ctrl+C";
+    button.dataset.copied = status.textContent = said;
+    setTimeout(() => {
+      button.textContent = label; delete button.dataset.copied;
+      if (status.textContent === said) status.textContent = told;
+    }, 2500);
+  });
 }
 
 function render({ model, el }) {
   el.classList.add("nn-view");
   const stage = document.createElement("div"); stage.className = "nn-stage";
   const art = document.createElement("div"); art.className = "nn-art";
+  const scroll = document.createElement("div"); scroll.className = "nn-scroll";
   const below = document.createElement("div"); below.className = "nn-below";
   const status = document.createElement("div"); status.className = "nn-status";
   status.setAttribute("role", "status"); status.setAttribute("aria-live", "polite");
-  stage.append(art); el.append(stage, status, below);
+  stage.append(art); scroll.append(stage); el.append(scroll, status, below);
   const canvases = [], keys = [], controls = {};
   let shown = null, told = "", coloured = null, lattice = {};
   // Gestures are numbered. tick: the newest; sent: the last the kernel was given; ahead: the newest answered here.
@@ -54,9 +73,9 @@ function render({ model, el }) {
         stage.style.minWidth = Math.min(model.get("least"), svg.viewBox.baseVal.width) + "px";
         stage.style.maxWidth = svg.viewBox.baseVal.width * 1.25 + "px";
         const lit = svg.querySelector("[data-id='now']"); // a picture wider than its page shows where it is at
-        if (lit && el.scrollWidth > el.clientWidth) {
-          const box = lit.getBoundingClientRect(), page = el.getBoundingClientRect();
-          el.scrollLeft += box.left + box.width / 2 - page.left - page.width / 2;
+        if (lit && scroll.scrollWidth > scroll.clientWidth) {
+          const box = lit.getBoundingClientRect(), page = scroll.getBoundingClientRect();
+          scroll.scrollLeft += box.left + box.width / 2 - page.left - page.width / 2;
         }
         for (const mark of svg.querySelectorAll("[data-id]")) {
           if (grips.has(mark.dataset.id)) mark.classList.add("nn-grip");
@@ -239,7 +258,7 @@ _CSS = (
 .nn-exp .nn-card.nn-again { border-left-style: double; }
 .nn-exp .nn-error { border-left: 4px solid var(--nn-red); padding: 4px 10px; margin: 4px 0; }
 .nn-exp .nn-error pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.85em; color: inherit; }
-.nn-view { overflow-x: auto; }
+.nn-scroll, .nn-below { overflow-x: auto; }
 .nn-stage { position: relative; width: 100%; }
 .nn-art svg { display: block; width: 100%; height: auto; position: relative;
   font-family: var(--jp-content-font-family, sans-serif); font-variant-numeric: tabular-nums; }
@@ -256,7 +275,6 @@ _CSS = (
 .nn-below table.nn-matrix { display: inline-table; vertical-align: middle;
   border: solid var(--nn-ink); border-width: 0 1px; }
 .nn-below .nn-matrix td { padding: 0 4px; border: none; text-align: right; }
-.nn-below { overflow-x: auto; }
 .nn-below tr.nn-now { background: var(--nn-glow); font-weight: 600; }
 .nn-below tr.nn-bad td:last-child { color: var(--nn-red); font-weight: 700; }
 .nn-exp button:focus-visible, .nn-exp input:focus-visible, .nn-exp select:focus-visible,

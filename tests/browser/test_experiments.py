@@ -357,3 +357,79 @@ def test_points_of_ones_own_by_mouse_and_by_keyboard(lab: Lab) -> None:
     lab.page.wait_for_timeout(300)
     chosen = root.locator("select").last.evaluate("s => s.selectedOptions[0].textContent")
     assert chosen.replace("\N{NO-BREAK SPACE}", " ") == "output from unit 1"
+
+
+def test_an_expression_of_vectors_is_stepped_by_keyboard(lab: Lab) -> None:
+    root = lab.experiment(NAMES.index("GraphStepper"))
+    for field, text in zip(
+        root.locator("input[type=text]").all(),
+        ("cross_entropy(W @ x + b, y)", "W = [[1, -2], [0.5, 1], [1, 1]], x = [1, 0.5], b = [0.5, 0, -1], y = 2"),
+    ):
+        field.focus()
+        lab.page.keyboard.press("Control+A")
+        lab.page.keyboard.type(text)
+        lab.page.keyboard.press("Enter")
+    root.locator(".nn-status:has-text('x = [1, 0.5], b = [0.5, 0, −1]')").wait_for(timeout=5000)
+    button = root.locator("button:has-text('Next')")
+    button.focus()
+    said = [lab.sight(root)]
+    while button.is_enabled():
+        lab.page.keyboard.press("Enter")
+        said.append(lab.changed(root, said[-1]))
+        assert len(said) < 9
+    assert [s[:7] for _, s in said] == ["Inputs:", *["Forward"] * 3, *["Backwar"] * 3]
+    assert "· Jacobian 3×6 = [[" in said[-1][1] and "All gradients are nnlib's." in said[-1][1]
+    assert root.locator(".nn-below .nn-matrix tr").count() == 2 * 3  # W's and x's, a row for each output
+    assert root.locator("[data-id^=gradient]").count() == 5 + 1  # none to y, the class; one at f
+
+
+def test_a_graph_wider_than_its_page_shows_the_node_of_the_step(lab: Lab) -> None:
+    root = lab.experiment(NAMES.index("GraphStepper"))
+    before = lab.sight(root)
+    lab.run("GraphStepper.set(example='sigmoid, gate by gate', step=0)")
+    lab.changed(root, before)
+    lab.page.set_viewport_size({"width": 420, "height": 1000})
+    lab.page.wait_for_timeout(500)
+    root.locator("button:has-text('Next')").focus()
+    for _ in range(16):
+        before = lab.sight(root)
+        lab.page.keyboard.press("Enter")
+        lab.changed(root, before)
+        now, page = root.locator("[data-id=now]").bounding_box(), root.locator(".nn-view").bounding_box()
+        assert page["x"] <= now["x"] and now["x"] + now["width"] <= page["x"] + page["width"]
+        assert now["height"] >= 10  # letters that can be read
+    lab.page.set_viewport_size({"width": 1280, "height": 1000})
+
+
+def test_two_runs_stand_side_by_side_or_one_below_the_other(lab: Lab) -> None:
+    root = playground(lab, "data=XOR; step=60 versus data=XOR; loss=hinge")
+    boxes = {}
+    for width in (1280, 420):
+        lab.page.set_viewport_size({"width": width, "height": 1000})
+        lab.page.wait_for_timeout(800)
+        boxes[width] = [root.locator(f"[data-id='{id}']").bounding_box() for id in ("plane", "plane A")]
+    lab.page.set_viewport_size({"width": 1280, "height": 1000})
+    (b, a), (below_b, below_a) = boxes[1280], boxes[420]
+    assert a["x"] + a["width"] < b["x"] and a["y"] == b["y"] and a["width"] == pytest.approx(b["width"])
+    assert below_b["y"] + below_b["height"] < below_a["y"] and below_a["x"] == pytest.approx(below_b["x"])
+    said = lab.sight(root)[1]
+    assert said.startswith("Run B. Step 60") and "Run A (loss hinge): Loss" in said
+
+
+@pytest.mark.parametrize("allowed", [True, False], ids=["clipboard", "where no clipboard is"])
+def test_the_state_is_copied_with_one_key(lab: Lab, allowed: bool) -> None:
+    root = playground(lab, f"data=rings; rate={0.1 if allowed else 0.03}")
+    lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    lab.page.evaluate("allowed => { window.kept = navigator.clipboard.writeText.bind(navigator.clipboard);"
+                      "navigator.clipboard.writeText = text => allowed ? kept(text) : Promise.reject('no'); }",
+                      allowed)  # fmt: skip
+    button, before = root.locator("button.nn-copy"), lab.sight(root)
+    button.focus()
+    lab.page.keyboard.press("Enter")
+    root.locator(".nn-copy:has-text('Copied')").wait_for(timeout=3000)
+    state = root.locator("input[type=text]").last.input_value()
+    assert lab.page.evaluate("navigator.clipboard.readText()") == state
+    assert root.locator(".nn-status").text_content() == f"Copied: {state}"
+    assert button.evaluate("e => e === document.activeElement")
+    lab.page.wait_for_timeout(2800)
+    assert button.inner_text() == "Copy" and lab.sight(root) == before
