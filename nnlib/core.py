@@ -410,11 +410,9 @@ def _check_one_of(name: str, allowed: Sequence[str], **settings: Any) -> None:
             raise ValueError(f"{name}: {what} must be {words}, got {value!r}. Use {what}={allowed[0]!r}.")
 
 
-def _check_differentiable(name: str, data: Any) -> None:
-    if data.dtype.kind != "f":
-        raise TypeError(
-            f"{name}: only floating-point tensors have gradients, got {data.dtype}. Use nn.tensor(1.0) or t.float()."
-        )
+def _check_differentiable(name: str, x: Any) -> None:
+    if x.dtype.kind != "f":
+        raise TypeError(f"{name}: gradients need floating-point data, got {x.dtype}. Use nn.tensor(1.0) or t.float().")
 
 
 # ---------------------------------------------------------------------------------------------- the protocol
@@ -473,10 +471,8 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
         token = _state.set(_quiet)  # Inf and NaN flow silently, as in PyTorch; see detect_anomaly
         try:
             out, *grad_fns = (cuda.on_device(values[0]._data, function) if accelerators else function)(*raw)
-        except ValueError as error:
-            raise _shape_error(name, raw, error) from None
-        except (AttributeError, TypeError) as error:
-            raise _type_error(function, kinds, raw, error) from None
+        except (AttributeError, TypeError, ValueError) as error:
+            raise _in_words(function, dict(zip(names, raw)), error) from None
         except MemoryError as error:
             raise cuda.explained(error, name) from None
         finally:
@@ -631,26 +627,27 @@ def _check_arguments(name: str, names: Any, kinds: Any, raw: list[Any], same_dty
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
-def _shape_error(name: str, raw: list[Any], error: ValueError) -> ValueError:
-    """NumPy's complaint about shapes, in the words of the op."""
-    if not str(error).startswith("operands could not be broadcast"):
+def _in_words(function: Any, given: dict[str, Any], error: Exception) -> Exception:
+    """Python's or NumPy's complaint, as one of the function: what came, and what it takes."""
+    name, kinds, parameters = function.__name__.strip("_"), function.__annotations__, _signature(function).parameters
+    if str(error).split(" ", 1)[0].endswith(":"):  # the words of an op already
         return error
-    shapes = [a.shape for a in raw if hasattr(a, "shape")]
-    listed = " and ".join(map(str, shapes))
-    return ValueError(
-        f"{name}: shapes {listed} do not broadcast: counted from the right, lengths must be equal or 1. "
-        "Use reshape or unsqueeze to line the axes up."
-    )
-
-
-def _type_error(function: Any, kinds: Any, raw: list[Any], error: Exception) -> Exception:
-    """Python's complaint about an argument that is no array, in the words of the op."""
-    name = function.__name__.strip("_")
-    for argument, kind, value in zip(_signature(function).parameters.values(), kinds, raw):
-        what, optional = argument.name, value is None and argument.default is None
-        if kind == 1 and not hasattr(value, "dtype") and not optional and not str(error).startswith(f"{name}:"):
+    if str(error).startswith("operands could not be broadcast"):
+        listed = " and ".join(str(a.shape) for a in given.values() if hasattr(a, "shape"))
+        return ValueError(
+            f"{name}: shapes {listed} do not broadcast: counted from the right, lengths must be equal or 1. "
+            "Use reshape or unsqueeze to line the axes up."
+        )
+    for what, value in given.items():
+        missing = value is None and kinds.get(what) == "Array" and parameters[what].default is None
+        if kinds.get(what) == "Array" and not (isinstance(error, ValueError) or hasattr(value, "dtype") or missing):
             return TypeError(f"{name}: {what} must be a Tensor, got {value!r:.40}. Use nn.tensor({what}).")
-    return error
+    given = {what: v for what, v in given.items() if kinds.get(what) not in ("Array", "Arrays", "Tensor")}
+    if not given or not function.__module__.startswith("nnlib."):  # the author of an op sees where it broke
+        return error
+    kind = ValueError if isinstance(error, ValueError) else TypeError
+    came = ", ".join(f"{what}={value!r:.30}" for what, value in given.items())
+    return kind(f"{name}: got {came}: {error}. It takes {', '.join(parameters)}.")
 
 
 def unbroadcast(g: Array, x: Array) -> Array:
@@ -1818,10 +1815,8 @@ def repeat(input: Tensor, *sizes: Any) -> Tensor:
     """
     counts = _shape(sizes)
     if len(counts) < input.ndim:
-        raise ValueError(
-            f"repeat: needs a count for each of the {input.ndim} axes of {input.shape}, got {counts}. "
-            f"Use repeat{(1,) * (input.ndim - len(counts)) + counts}."
-        )
+        fixed = (1,) * (input.ndim - len(counts)) + counts
+        raise ValueError(f"repeat: needs a count for each axis of {input.shape}, got {counts}. Use repeat{fixed}.")
     _size("repeat", counts)
     shape = (1,) * (len(counts) - input.ndim) + tuple(input.shape)
     doubled = _reshape(input, tuple(n for s in shape for n in (1, s)))  # (1, s₀, 1, s₁, …)
@@ -1986,17 +1981,15 @@ def gather(input: Array, dim: int, index: Any):
 def _compare(name: str, symbol: str) -> Any:
     """A comparison or a test: its result has no gradient, so nothing is recorded."""
 
-    def compare(input: Any, other: Any) -> Tensor:
+    def compare(input: Array, other: Array) -> Tensor:
         x, y = (t._data if isinstance(t, Tensor) else t for t in (input, other))
         if accelerators:
             cuda.same_device(name, ("input", "other"), [x, y])
         try:
             result = getattr(operator, name)(x, y)
             return Tensor(np.asarray(result) if np.isscalar(x) else result)
-        except ValueError as error:
-            raise _shape_error(name, [x, y], error) from None
-        except TypeError:
-            raise TypeError(f"{name}: other must be a Tensor or a number, got {y!r:.30}. Use nn.tensor(…).") from None
+        except (TypeError, ValueError) as error:
+            raise _in_words(compare, {"input": x, "other": y}, error) from None
 
     compare.__name__ = compare.__qualname__ = name
     compare.__doc__ = f"""Element by element, x {symbol} y, as a bool tensor.  PyTorch: ``torch.{name}``.
@@ -2142,11 +2135,7 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-
     True
     """
     _check_tensor("allclose", "other", other)
-    x, y = input._data, other._data
-    try:
-        return bool(get_array_module(x).allclose(x, y, rtol, atol))
-    except ValueError as error:
-        raise _shape_error("allclose", [x, y], error) from None
+    return bool(get_array_module(input._data).allclose(input._data, other._data, rtol, atol))
 
 
 @op
@@ -2240,23 +2229,29 @@ _METHODS = (
     roll, repeat, diagonal, tril, triu, masked_fill, masked_select, gather, eq, ne, lt, le, gt, ge, argmax, argmin,
     argsort, sort, all, any, isnan, isfinite, isinf, sign, floor, round, allclose, clone,
 )  # fmt: skip
-def _of_tensor(function: Any) -> Any:
-    """``function``, refusing a first argument that is neither a tensor nor an array; as a method it cannot meet one."""
-    argument = _parameters(function)[0]
+def _guarded(function: Any) -> Any:
+    """``function``, which may get an array for a tensor as its first argument, and complains in its own words."""
+    names = function.__code__.co_varnames
+    of_tensor = names[0] == "input"
 
     @functools.wraps(function)
-    def call(input: Any, *args: Any, **kwargs: Any) -> Any:
-        _check_tensor(function.__name__, argument, input, Tensor | np.generic | np.ndarray)
-        return function(input if isinstance(input, Tensor) else Tensor(input), *args, **kwargs)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if of_tensor and args and not isinstance(args[0], Tensor):
+            _check_tensor(function.__name__, names[0], args[0], np.generic | np.ndarray)
+            args = (Tensor(args[0]), *args[1:])
+        try:
+            return function(*args, **kwargs)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise _in_words(function, dict(zip(names, args)) | kwargs, error) from None
 
     return call
 
 
-for _function in _METHODS:
-    setattr(Tensor, _function.__name__, _function)
-for _function in (*_METHODS, zeros_like, ones_like, full_like):
+for _function in (*_METHODS, zeros_like, ones_like, full_like, full, arange, linspace, randint):
     if not hasattr(_function, "is_op"):
-        globals()[_function.__name__] = _of_tensor(_function)
+        globals()[_function.__name__] = _guarded(_function)
+    if _function in _METHODS:
+        setattr(Tensor, _function.__name__, globals()[_function.__name__])
 for _name, _function in {
     "add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul, "neg": neg, "abs": abs,
     "eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge": ge, "getitem": getitem,

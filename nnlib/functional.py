@@ -17,7 +17,7 @@ from .core import logsumexp as logsumexp  # PyTorch has these two in F as well
 from .core import tanh as tanh
 
 # isort: split
-from .core import _check_integer, _check_number, _check_one_of, _check_tensor
+from .core import _check_integer, _check_number, _check_one_of, _check_tensor, _guarded
 from .device import get_array_module, once, rng, special
 
 # ---------------------------------------------------------------------------------------------- activations
@@ -224,13 +224,13 @@ def linear(input: Array, weight: Array, bias: Array = None):
     return out, lambda g: g @ w, grad_weight, grad_bias
 
 
+@_guarded
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """Class indices (…) as rows of 0 and 1, (…, K), int64.  PyTorch: ``F.one_hot``.
 
     >>> F.one_hot(nn.tensor([0, 2])).tolist()
     [[1, 0, 0], [0, 0, 1]]
     """
-    _check_tensor("one_hot", "input", input)
     index = input._data
     classes = int(index.max()) + 1 if num_classes == -1 else num_classes
     _check_classes("one_hot", index, classes)

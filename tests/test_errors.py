@@ -69,6 +69,17 @@ bad("set_default_dtype", "nn.set_default_dtype(nn.int64)", TypeError, "dtype|int
 bad("manual_seed", "nn.manual_seed(-1)", ValueError, "seed|-1", "manual_seed(0)", "nn.manual_seed(0)")
 bad("manual_seed", "nn.manual_seed(1.5)", ValueError, "seed|1.5", "manual_seed(0)", "nn.manual_seed(0)")
 
+# settings that only Python or NumPy would complain about
+bad("randint", "nn.randint(0, 5, 'a')", TypeError, "size='a'", "size", "nn.randint(0, 5, size=(2,))")
+bad("full", "nn.full(None, 1)", TypeError, "size=None", "size", "nn.full(size=(2,), fill_value=1)")
+bad("full_like", "nn.full_like(nn.zeros(2), 'a')", ValueError, "fill_value='a'", "fill_value",
+    "nn.full_like(nn.zeros(2), fill_value=1)")  # fmt: skip
+bad("roll", "nn.roll(nn.zeros(3), 'a')", TypeError, "shifts='a'", "shifts", "nn.roll(nn.zeros(3), shifts=1)")
+bad("reshape", "nn.zeros(3).reshape(None)", TypeError, "shape=(None,)", "shape", "nn.zeros(3).reshape((3,))  # shape")
+bad("layer_norm", "F.layer_norm(nn.zeros(3), np.ones(2))", ValueError, "normalized_shape=array([1., 1.])",
+    "normalized_shape",  # fmt: skip
+    "F.layer_norm(nn.zeros(3), normalized_shape=3)")  # fmt: skip
+
 # arithmetic
 bad("add", "x, y = nn.zeros(2, 3), nn.zeros(2); x + y", ValueError, "(2, 3) and (2,)|from the right", "unsqueeze",
     "x, y = nn.zeros(2, 3), nn.zeros(2); x + y.unsqueeze(1)")  # fmt: skip
