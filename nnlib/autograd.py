@@ -19,7 +19,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator, contextmanager
 from typing import Any
 
 __all__ = [
@@ -67,7 +67,7 @@ def backward_steps(root: Any, gradient: Any, retain_graph: bool = False) -> Iter
     to look (a drawing, a debugger, a lesson) iterates, and :func:`backward` exhausts it. It changes no ``.grad``.
     Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
 
-    Raises RuntimeError if a node was freed by an earlier walk, or an argument was changed in place since.
+    Raises RuntimeError if a node was freed by an earlier walk, or an argument or result was changed in place since.
     """
     values, leaves = _recorded(root), {}
     if root.node is None:
@@ -78,10 +78,11 @@ def backward_steps(root: Any, gradient: Any, retain_graph: bool = False) -> Iter
         value = values.pop()
         node = value.node
         upstream = arrived.pop(-node.order)
-        for argument in node.values:
-            if argument.version > node.order:
+        for known in (*node.values, value) if node.values else ():
+            if known.version > node.order:
+                what = "the result" if known is value else "an argument"
                 raise RuntimeError(
-                    f"backward: an argument of {node.op} was changed in place after {node.op} used it, so its "
+                    f"backward: {what} of {node.op} was changed in place after {node.op} used it, so its "
                     "gradient would be wrong. Make a new tensor (x = x + 1) or call backward() before the change."
                 )
         shares = []
@@ -191,17 +192,32 @@ def is_grad_enabled() -> bool:
     return _mode.grad
 
 
-def set_grad_enabled(mode: bool) -> Any:
-    """Record ops inside the block, or not; also a decorator.  PyTorch: ``torch.set_grad_enabled``.
+class set_grad_enabled(ContextDecorator):
+    """Record ops from here on, or not: for good, inside the block, or in the decorated function.
+
+    PyTorch: ``torch.set_grad_enabled``.
 
     >>> with set_grad_enabled(False):
     ...     is_grad_enabled()
     False
     """
-    return _switched(grad=bool(mode))
+
+    def __init__(self, mode: bool) -> None:
+        self.mode, self.before = bool(mode), _mode.grad
+        self.__enter__()
+
+    def __enter__(self) -> None:
+        _mode.switch(grad=self.mode)
+
+    def __exit__(self, *error: object) -> None:
+        _mode.switch(grad=self.before)
+
+    def __call__(self, function: Any) -> Any:
+        self.__exit__()
+        return _switched(grad=self.mode)(function)
 
 
-def no_grad() -> Any:
+def no_grad(function: Any = None) -> Any:
     """Stop recording inside the block (or the decorated function): evaluation, updates.  PyTorch: ``torch.no_grad``.
 
     >>> w = nn.tensor(2.0, requires_grad=True)
@@ -210,7 +226,7 @@ def no_grad() -> Any:
     >>> y.requires_grad
     False
     """
-    return set_grad_enabled(False)
+    return _switched(grad=False) if function is None else _switched(grad=False)(function)
 
 
 def enable_grad() -> Any:
@@ -220,7 +236,7 @@ def enable_grad() -> Any:
     ...     is_grad_enabled()
     True
     """
-    return set_grad_enabled(True)
+    return _switched(grad=True)
 
 
 def watch(check: Callable[[Any, str], None]) -> Any:

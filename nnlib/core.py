@@ -19,7 +19,6 @@ import builtins
 import functools
 import math
 import operator
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -31,15 +30,15 @@ from .device import _quiet, _state, accelerators, device_of, get_array_module, q
 
 __all__ = [
     "Tensor", "abs", "add", "all", "allclose", "amax", "amin", "any", "arange", "argmax", "argmin", "argsort",
-    "as_tensor", "broadcast_to", "cast", "cat", "chunk", "clamp", "clone", "cos", "cumsum", "detect_anomaly",
-    "diagonal", "div", "einsum", "eq", "erf", "exp", "expand", "expm1", "eye", "flatten", "flip", "float16",
-    "float32", "float64", "floor", "from_dlpack", "from_numpy", "full", "full_like", "gather", "ge",
-    "get_default_dtype", "getitem", "grad", "gt", "int16", "int32", "int64", "int8", "isfinite", "isinf",
-    "isnan", "le", "linspace", "log", "log1p", "logsumexp", "long", "lt", "masked_fill", "masked_select",
-    "matmul", "max", "maximum", "mean", "min", "minimum", "mul", "ne", "neg", "norm", "ones", "ones_like",
-    "op", "outer", "permute", "pow", "prod", "rand", "randint", "randn", "randperm", "reciprocal", "repeat",
-    "reshape", "roll", "round", "rsqrt", "set_default_dtype", "sigmoid", "sign", "sin", "sort", "split",
-    "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "tanh", "tensor", "transpose", "tril", "triu",
+    "as_tensor", "broadcast_to", "cast", "cat", "ceil", "chunk", "clamp", "clone", "cos", "cumprod", "cumsum",
+    "detect_anomaly", "diagonal", "div", "einsum", "eq", "erf", "exp", "expand", "expm1", "eye", "flatten", "flip",
+    "float16", "float32", "float64", "floor", "floor_divide", "from_dlpack", "from_numpy", "full", "full_like",
+    "gather", "ge", "get_default_dtype", "getitem", "grad", "gt", "int16", "int32", "int64", "int8", "isfinite",
+    "isinf", "isnan", "le", "linspace", "log", "log1p", "logsumexp", "long", "lt", "masked_fill", "masked_select",
+    "matmul", "max", "maximum", "mean", "meshgrid", "min", "minimum", "mul", "ne", "neg", "norm", "ones", "ones_like",
+    "op", "outer", "permute", "pow", "prod", "rand", "randint", "randn", "randperm", "reciprocal", "remainder",
+    "repeat", "reshape", "roll", "round", "rsqrt", "set_default_dtype", "sigmoid", "sign", "sin", "sort", "split",
+    "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "tanh", "tensor", "topk", "transpose", "tril", "triu",
     "uint8", "unbind", "unsqueeze", "var", "where", "zeros", "zeros_like",
 ]  # fmt: skip
 
@@ -74,8 +73,7 @@ class Tensor:
     """
 
     __slots__ = ("__dict__", "__weakref__", "_data", "_grad", "node", "requires_grad")
-    version = 0  # when the elements were last changed in place, by the clock of autograd
-    _origin: Callable[[], Tensor | None] | None = None  # a view or detached twin: weakly, whose memory it shares
+    _changed = [0]  # when the elements last changed in place, by autograd's clock: one list for all who share them
     __array_ufunc__ = None  # ndarray * Tensor calls Tensor.__rmul__ instead of making an array of objects
 
     if TYPE_CHECKING:  # ops become methods at the end of the file
@@ -105,7 +103,7 @@ class Tensor:
     @data.setter
     def data(self, value: Any) -> None:
         self._data = value._data if isinstance(value, Tensor) else value
-        self.version = autograd.now()
+        self._changed = [autograd.now()]
 
     @property
     def grad(self) -> Any:
@@ -156,9 +154,18 @@ class Tensor:
         """The same array outside the graph (shared, not copied)."""
         return Tensor(self.data)._shares(self)
 
+    @property
+    def version(self) -> int:
+        """When the elements were last changed in place, by the clock of autograd."""
+        return self._changed[0]
+
+    @version.setter
+    def version(self, value: int) -> None:
+        self.__dict__.setdefault("_changed", [0])[0] = value
+
     def _shares(self, other: Tensor) -> Tensor:
-        """Remember that a change of these elements changes those of ``other``."""
-        self._origin = other._origin or weakref.ref(other)
+        """Remember that a change of these elements changes those of ``other``, and the other way round."""
+        self._changed = other.__dict__.setdefault("_changed", [0])
         return self
 
     def numpy(self) -> np.ndarray:
@@ -302,9 +309,7 @@ class Tensor:
             raise ValueError(f"{known} Use a value of that shape, or one that broadcasts to it.") from None
         except IndexError as error:
             raise IndexError(f"{name}: {error}; the tensor has shape {array.shape}.") from None
-        origin = self._origin and self._origin()
-        for changed in (self, origin) if origin is not None else (self,):
-            changed.version = autograd.now()
+        self.version = autograd.now()
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -440,7 +445,7 @@ def op(function: Callable[..., Any] | None = None, *, same_dtype: bool = False) 
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs:
+        if kwargs or len(args) > len(kinds):
             args = _bind(name, function, args, kwargs)
         raw: list[Any] = []  # the arguments as compute takes them: arrays instead of tensors
         values: list[Tensor] = []
@@ -577,11 +582,17 @@ def _bind(name: str, function: Any, args: tuple[Any, ...], kwargs: Any) -> tuple
     """Positional form of a call with keywords."""
     signature = _signature(function)
     try:
-        bound = signature.bind(*args, **kwargs)
+        bound = signature.bind(*args, **_spelled(kwargs, signature.parameters))
     except TypeError as error:
         raise TypeError(f"{name}: {error}; it takes {', '.join(signature.parameters)}.") from None
     bound.apply_defaults()
     return bound.args
+
+
+def _spelled(kwargs: Any, known: Any) -> dict[str, Any]:
+    """Keywords as they are called here: NumPy's names are taken too, and ``unbiased``, as in PyTorch."""
+    names = {"axis": "dim", "keepdims": "keepdim", "unbiased": "correction"}
+    return {name if name in known else names.get(name, name): value for name, value in kwargs.items()}
 
 
 _PLAIN = (float, int, bool, type(None))  # numbers as they come: NumPy lets them take the dtype of the array
@@ -634,10 +645,8 @@ def _in_words(function: Any, given: dict[str, Any], error: Exception) -> Excepti
         return error
     if str(error).startswith("operands could not be broadcast"):
         listed = " and ".join(str(a.shape) for a in given.values() if hasattr(a, "shape"))
-        return ValueError(
-            f"{name}: shapes {listed} do not broadcast: counted from the right, lengths must be equal or 1. "
-            "Use reshape or unsqueeze to line the axes up."
-        )
+        rule = f"{listed} do not broadcast: counted from the right, lengths must be equal or 1"
+        return ValueError(f"{name}: shapes {rule}. Use reshape or unsqueeze to line the axes up.")
     for what, value in given.items():
         missing = value is None and kinds.get(what) == "Array" and parameters[what].default is None
         if kinds.get(what) == "Array" and not (isinstance(error, ValueError) or hasattr(value, "dtype") or missing):
@@ -960,6 +969,26 @@ def div(input: Array, other: Array):
 
 
 @op
+def remainder(input: Array, other: Array):
+    """x mod y, with the sign of y.  ∂x = g, ∂y = −g·⌊x/y⌋.  PyTorch: ``torch.remainder``, ``x % y``.
+
+    >>> nn.remainder(nn.tensor([5, -1]), 3).tolist()
+    [2, 2]
+    """
+    return input % other, lambda g: unbroadcast(g, input), lambda g: unbroadcast(-g * (input // other), other)
+
+
+@op
+def floor_divide(input: Array, other: Array):
+    """⌊x/y⌋; its gradient is 0.  PyTorch: ``torch.floor_divide``, ``x // y``.
+
+    >>> nn.floor_divide(nn.tensor([5, -1]), 3).tolist()
+    [1, -1]
+    """
+    return input // other, lambda g: _flat(unbroadcast(g, input)), lambda g: _flat(unbroadcast(g, other))
+
+
+@op
 def pow(input: Array, exponent: Array):
     """x^p.  ∂x = g·p·x^(p−1), ∂p = g·x^p·ln x (0 where x = 0 ≤ p).  PyTorch: ``torch.pow``.
 
@@ -1253,12 +1282,9 @@ def matmul(input: Array, other: Array):
     if not (getattr(x, "ndim", 0) and getattr(y, "ndim", 0)):
         shapes = f"{np.shape(x)} and {np.shape(y)}"
         raise ValueError(f"matmul: needs at least one axis each, got {shapes}. Use x * y for numbers.")
-    if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
-        raise ValueError(
-            f"matmul: {x.shape} @ {y.shape}: the last axis of the first ({x.shape[-1]}) must equal the "
-            f"{'second to last' if y.ndim > 1 else 'only'} axis of the second "
-            f"({y.shape[-2 if y.ndim > 1 else 0]}). Transpose one of them (.T or .mT)."
-        )
+    if x.shape[-1] != (n := y.shape[-2 if y.ndim > 1 else 0]):
+        wanted = f"the last axis of the first ({x.shape[-1]}) must equal the {'second to ' * (y.ndim > 1)}last"
+        raise ValueError(f"matmul: {x.shape} @ {y.shape}: {wanted} of the second ({n}). Transpose one (.T or .mT).")
     # A vector is a matrix with one row (left) or one column (right).
     left = x if x.ndim > 1 else x[None]
     right = y if y.ndim > 1 else y[:, None]
@@ -1379,7 +1405,12 @@ def sum(input: Array, dim: Dim = None, keepdim: bool = False, dtype: Any = None)
     def grad(g):
         return get_array_module(g).broadcast_to(_keep(g, axes, keepdim), x.shape).astype(x.dtype, copy=False)
 
-    return x.sum(axes, keepdims=keepdim, dtype=dtype), grad
+    return x.sum(axes, keepdims=keepdim, dtype=dtype or _total(x)), grad
+
+
+def _total(x: Array) -> Any:
+    """The dtype of sums and products of elements of ``x``: integers are added up in int64."""
+    return x.dtype if x.dtype.kind == "f" else int64
 
 
 @op
@@ -1442,7 +1473,7 @@ def prod(input: Array, dim: int | None = None, keepdim: bool = False):
         others = xp.moveaxis(others, -1, axes[0]) if dim is not None and x.ndim else others.reshape(x.shape)
         return _keep(g, axes, keepdim) * others
 
-    return x.prod(axes, keepdims=keepdim), grad
+    return x.prod(axes, keepdims=keepdim, dtype=_total(x)), grad
 
 
 def _extremum(x: Array, dim: Dim, keepdim: bool, name: str) -> Any:
@@ -1534,12 +1565,14 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 @op
-def norm(input: Array, dim: Dim = None, keepdim: bool = False):
-    """Euclidean length √Σx².  ∂x = g·x/‖x‖, and 0 at 0.  PyTorch: ``torch.linalg.vector_norm``.
+def norm(input: Array, p: Any = 2, dim: Dim = None, keepdim: bool = False):
+    """Euclidean length √Σx².  ∂x = g·x/‖x‖, and 0 at 0.  PyTorch: ``torch.norm``, of which only p = 2 is here.
 
     >>> nn.norm(nn.tensor([3.0, 4.0])).item()
     5.0
     """
+    if p not in (2, "fro"):
+        raise ValueError(f"norm: p must be 2, the Euclidean length, got {p!r}. For p = 1 use x.abs().sum(dim).")
     x, axes, xp = input, _axes("norm", input, dim), get_array_module(input)
     out = xp.sqrt((x * x).sum(axes, keepdims=True))
 
@@ -1576,7 +1609,19 @@ def cumsum(input: Array, dim: int):
     if not x.ndim:
         return +x, lambda g: g
     axis = _axis("cumsum", x, dim)
-    return xp.cumsum(x, axis), lambda g: xp.flip(xp.cumsum(xp.flip(g, axis), axis), axis)
+    return xp.cumsum(x, axis, _total(x)), lambda g: xp.flip(xp.cumsum(xp.flip(g, axis), axis), axis)
+
+
+def cumprod(input: Tensor, dim: int) -> Tensor:
+    """Running product along ``dim``, one :func:`prod` for each length.  PyTorch: ``torch.cumprod``.
+
+    >>> nn.cumprod(nn.tensor([1.0, 2.0, 3.0]), 0).tolist()
+    [1.0, 2.0, 6.0]
+    """
+    if not input.numel() or not input.ndim:
+        return cumsum(input, dim)
+    before = (slice(None),) * _axis("cumprod", input, dim)
+    return stack([input[(*before, slice(i))].prod(dim) for i in range(1, input.shape[dim] + 1)], dim)
 
 
 # ---------------------------------------------------------------------------------------------- shapes
@@ -1687,10 +1732,8 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
 
 def _check_expands(name: str, shape: Sequence[int], size: Sequence[int]) -> None:
     if len(size) < len(shape) or builtins.any(a not in (1, b) for a, b in zip(reversed(shape), reversed(size))):
-        raise ValueError(
-            f"{name}: shape {tuple(shape)} cannot become {tuple(size)}: only axes of length 1 repeat, new ones come "
-            "first. Use unsqueeze to add an axis, or repeat to copy."
-        )
+        change = f"{tuple(shape)} cannot become {tuple(size)}: only axes of length 1 repeat, new ones come first"
+        raise ValueError(f"{name}: shape {change}. Use unsqueeze to add an axis, or repeat to copy.")
 
 
 @op
@@ -1705,7 +1748,7 @@ def broadcast_to(input: Array, shape: Any):
     return get_array_module(x).broadcast_to(x, shape), lambda g: unbroadcast(g, x)
 
 
-@op(same_dtype=True)
+@op
 def cat(tensors: Arrays, dim: int = 0):
     """Join tensors along an axis they already have.  ∂ of each is its slice of g.  PyTorch: ``torch.cat``.
 
@@ -1721,10 +1764,8 @@ def cat(tensors: Arrays, dim: int = 0):
         if t.ndim != tensors[0].ndim or builtins.any(
             a != b for k, (a, b) in enumerate(zip(t.shape, tensors[0].shape)) if k != axis
         ):
-            raise ValueError(
-                f"cat: tensor {i} of shape {t.shape} and tensor 0 of shape {tensors[0].shape} may differ only along "
-                f"dim {dim}. Use stack for a new axis."
-            )
+            shapes = f"tensor {i} of shape {t.shape} and tensor 0 of shape {tensors[0].shape}"
+            raise ValueError(f"cat: {shapes} may differ only along dim {dim}. Use stack for a new axis.")
     ends = np.cumsum([t.shape[axis] for t in tensors])
     parts = [(slice(None),) * axis + (slice(end - t.shape[axis], end),) for t, end in zip(tensors, ends)]
     return xp.concatenate(tensors, axis), [lambda g, part=part: g[part] for part in parts]
@@ -1743,6 +1784,22 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         if t.shape != (first := tensors[0].shape):
             raise ValueError(f"stack: tensor {i} has shape {t.shape}, tensor 0 {first}; they must be equal. Use cat.")
     return cat([unsqueeze(t, dim) for t in tensors], dim)
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """The coordinates of a grid, from one vector per axis; ``indexing="xy"`` swaps the first two axes of the results.
+
+    PyTorch: ``torch.meshgrid``.
+
+    >>> [t.tolist() for t in nn.meshgrid(nn.arange(2), nn.arange(3))]
+    [[[0, 0, 0], [1, 1, 1]], [[0, 1, 2], [0, 1, 2]]]
+    """
+    _check_one_of("meshgrid", ("ij", "xy"), indexing=indexing)
+    axes: Any = _shape(tensors)
+    for t in axes:
+        _check_tensor("meshgrid", "each of tensors", t)
+    grids = [t.reshape([-1] + [1] * (len(axes) - k - 1)).expand([u.numel() for u in axes]) for k, t in enumerate(axes)]
+    return tuple(g.transpose(0, 1) if indexing == "xy" and len(axes) > 1 else g for g in grids)
 
 
 def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
@@ -1922,6 +1979,7 @@ def where(condition: Any, input: Array, other: Array):
     """
     x, y, xp = input, other, get_array_module(condition, input, other)
     _check_mask("where", condition, "condition")
+    x = _default_dtype.type(x) if {float} <= {type(x), type(y)} <= {float, int, bool} else x  # of two numbers
     return xp.where(condition, x, y), lambda g: unbroadcast(g * condition, x), lambda g: unbroadcast(g * ~condition, y)
 
 
@@ -1961,15 +2019,11 @@ def gather(input: Array, dim: int, index: Any):
     x, xp = input, get_array_module(input)
     axis = _axis("gather", x, dim)
     if index.ndim != x.ndim or index.dtype.kind not in "iu":
-        raise ValueError(
-            f"gather: index must hold integers in {x.ndim} axes, got {index.dtype} of shape {index.shape}. "
-            "Use index.long() and reshape."
-        )
+        came = f"{index.dtype} of shape {index.shape}"
+        raise ValueError(f"gather: index must be integers in {x.ndim} axes, got {came}. Use index.long() and reshape.")
     if index.size and not 0 <= index.min() <= index.max() < x.shape[axis]:
-        raise IndexError(
-            f"gather: index must lie in 0…{x.shape[axis] - 1} along dim {dim}, got {index.min()}…{index.max()}. "
-            "Use index.clamp(min, max)."
-        )
+        wanted, came = f"0…{x.shape[axis] - 1} along dim {dim}", f"{index.min()}…{index.max()}"
+        raise IndexError(f"gather: index must lie in {wanted}, got {came}. Use index.clamp(min, max).")
     place = [xp.arange(n).reshape([-1 if i == a else 1 for i in range(x.ndim)]) for a, n in enumerate(index.shape)]
     place[axis] = index
     return x[tuple(place)], lambda g: _scattered(g, x, tuple(place))
@@ -1992,11 +2046,8 @@ def _compare(name: str, symbol: str) -> Any:
             raise _in_words(compare, {"input": x, "other": y}, error) from None
 
     compare.__name__ = compare.__qualname__ = name
-    compare.__doc__ = f"""Element by element, x {symbol} y, as a bool tensor.  PyTorch: ``torch.{name}``.
-
-    >>> {name}(nn.tensor([1, 2]), 2).tolist()
-    {[getattr(operator, name)(1, 2), getattr(operator, name)(2, 2)]}
-    """
+    example = f">>> {name}(nn.tensor([1, 2]), 2).tolist()\n{[getattr(operator, name)(i, 2) for i in (1, 2)]}"
+    compare.__doc__ = f"Element by element, x {symbol} y, as a bool tensor.  PyTorch: ``torch.{name}``.\n\n{example}"
     return compare
 
 
@@ -2035,7 +2086,10 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
     [1, 2, 0]
     """
     _axes("argsort", input, dim)
-    return Tensor((-input.data if descending else input.data).argsort(dim, kind="stable"))
+    x, xp = input.data, get_array_module(input._data)
+    if not descending or not x.ndim:
+        return Tensor(x.argsort(dim, kind="stable"))
+    return Tensor(x.shape[dim] - 1 - xp.flip(xp.flip(x, dim).argsort(dim, kind="stable"), dim))  # equals keep order
 
 
 def sort(input: Tensor, dim: int = -1, descending: bool = False) -> Extremum:
@@ -2046,6 +2100,18 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False) -> Extremum:
     """
     indices = argsort(input, dim, descending)
     return Extremum(gather(input, dim, indices), indices)
+
+
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True) -> Extremum:
+    """The ``k`` largest (or smallest) values of an axis, sorted, and their indices.  PyTorch: ``torch.topk``.
+
+    >>> nn.topk(nn.tensor([3.0, 1.0, 2.0]), 2).indices.tolist()
+    [0, 2]
+    """
+    axis = _axis("topk", input, dim)
+    if not isinstance(k, (int, np.integer)) or not 0 <= k <= input.shape[axis]:
+        raise ValueError(f"topk: k must be an integer in 0…{input.shape[axis]} along dim {dim}, got {k!r}. Use k=1.")
+    return Extremum(*(t[(slice(None),) * axis + (slice(k),)] for t in sort(input, dim, largest)))
 
 
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
@@ -2111,6 +2177,16 @@ def floor(input: Array):
     1.0
     """
     return get_array_module(input).floor(input), _flat
+
+
+@op
+def ceil(input: Array):
+    """The next integer above; its gradient is 0.  PyTorch: ``torch.ceil``.
+
+    >>> nn.ceil(nn.tensor(1.5)).item()
+    2.0
+    """
+    return get_array_module(input).ceil(input), _flat
 
 
 @op
@@ -2210,10 +2286,6 @@ def _logical(name: str) -> Any:
     return lambda self, other: Tensor(getattr(self.data, method)(other.data if isinstance(other, Tensor) else other))
 
 
-def _reflected(function: Any) -> Any:
-    return lambda self, other: function(other, self)
-
-
 def _as_dtype(dtype: Any) -> Any:
     def convert(self: Tensor) -> Tensor:
         return self.to(dtype)
@@ -2225,13 +2297,14 @@ def _as_dtype(dtype: Any) -> Any:
 _METHODS = (
     add, sub, mul, div, pow, maximum, minimum, neg, abs, exp, log, log1p, expm1, sqrt, rsqrt, square, reciprocal, sin,
     cos, tanh, sigmoid, erf, clamp, matmul, outer, sum, mean, var, std, prod, amax, amin, max, min, norm, logsumexp,
-    cumsum, reshape, flatten, squeeze, unsqueeze, permute, transpose, expand, broadcast_to, split, chunk, unbind, flip,
-    roll, repeat, diagonal, tril, triu, masked_fill, masked_select, gather, eq, ne, lt, le, gt, ge, argmax, argmin,
-    argsort, sort, all, any, isnan, isfinite, isinf, sign, floor, round, allclose, clone,
+    cumsum, cumprod, reshape, flatten, squeeze, unsqueeze, permute, transpose, expand, broadcast_to, split, chunk,
+    unbind, flip, roll, repeat, diagonal, tril, triu, masked_fill, masked_select, gather, eq, ne, lt, le, gt, ge,
+    argmax, argmin, argsort, sort, topk, all, any, isnan, isfinite, isinf, sign, floor, ceil, round, remainder,
+    floor_divide, allclose, clone,
 )  # fmt: skip
 def _guarded(function: Any) -> Any:
     """``function``, which may get an array for a tensor as its first argument, and complains in its own words."""
-    names = function.__code__.co_varnames
+    names, known = function.__code__.co_varnames, _parameters(function)
     of_tensor = names[0] == "input"
 
     @functools.wraps(function)
@@ -2240,7 +2313,7 @@ def _guarded(function: Any) -> Any:
             _check_tensor(function.__name__, names[0], args[0], np.generic | np.ndarray)
             args = (Tensor(args[0]), *args[1:])
         try:
-            return function(*args, **kwargs)
+            return function(*args, **_spelled(kwargs, known)) if kwargs else function(*args)
         except (AttributeError, TypeError, ValueError) as error:
             raise _in_words(function, dict(zip(names, args)) | kwargs, error) from None
 
@@ -2253,12 +2326,12 @@ for _function in (*_METHODS, zeros_like, ones_like, full_like, full, arange, lin
     if _function in _METHODS:
         setattr(Tensor, _function.__name__, globals()[_function.__name__])
 for _name, _function in {
-    "add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul, "neg": neg, "abs": abs,
-    "eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge": ge, "getitem": getitem,
+    "add": add, "sub": sub, "mul": mul, "truediv": div, "mod": remainder, "floordiv": floor_divide, "pow": pow,
+    "matmul": matmul, "neg": neg, "pos": clone, "abs": abs, "getitem": getitem,
+    "eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge": ge,
 }.items():  # fmt: skip
     setattr(Tensor, f"__{_name}__", _function)
-for _name, _function in {"add": add, "sub": sub, "mul": mul, "truediv": div, "pow": pow, "matmul": matmul}.items():
-    setattr(Tensor, f"__r{_name}__", _reflected(_function))
+    setattr(Tensor, f"__r{_name}__", lambda self, other, f=_function: f(other, self))  # asked for in arithmetic only
 for _name, _symbol in (("add", "+"), ("sub", "-"), ("mul", "*"), ("truediv", "/")):
     _function = _in_place(_name, _symbol)
     setattr(Tensor, f"__i{_name}__", _function)

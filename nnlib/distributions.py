@@ -30,8 +30,9 @@ class Distribution:
 
     def entropy(self) -> Tensor:
         """−E ln p, in nats."""
-        name = type(self).__name__
-        raise NotImplementedError(f"{name} has no entropy in closed form. Estimate −log_prob(sample()).mean().")
+        raise NotImplementedError(f"{type(self).__name__}: no entropy in closed form. Use −log_prob(sample()).mean().")
+
+    stddev = property(lambda self: self.variance.sqrt(), doc="The root of the variance.")
 
     def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
         """Draws of shape sample_shape + batch shape, without gradient."""
@@ -54,10 +55,10 @@ def _at(value: Any, like: Tensor) -> Tensor:
     return value.to(like.dtype) if value.dtype != like.dtype else value
 
 
-class _Symmetric(Distribution):
-    """A density around ``loc``, stretched by ``scale``."""
+class _LocationScale(Distribution):
+    """Noise of scale 1 around 0, stretched by ``scale`` and moved by ``loc``."""
 
-    _noise: Any  # draws of a shape, with loc 0 and scale 1
+    _noise: str  # the method of NumPy's generator that draws it
 
     def __init__(self, loc: Any, scale: Any) -> None:
         self.loc, self.scale = _parameter(loc, scale), _parameter(scale, loc)
@@ -67,19 +68,25 @@ class _Symmetric(Distribution):
 
     mean = property(lambda self: self.loc)
 
+    def rsample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        """loc + scale·noise: draws that pass gradients on to loc and scale."""
+        shape = (*sample_shape, *np.broadcast_shapes(self.loc.shape, self.scale.shape))
+        noise = _drawn(getattr(rng(), self._noise)(size=shape), self.loc)
+        return (self.loc + self.scale * as_tensor(noise)).to(self.loc.dtype)
+
     def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
         """loc + scale·noise"""
-        shape = (*sample_shape, *np.broadcast_shapes(self.loc.shape, self.scale.shape))
-        noise = _drawn(self._noise(shape), self.loc)
-        return Tensor((self.loc.data + self.scale.data * noise).astype(self.loc.dtype))
+        return self.rsample(sample_shape).detach()
 
-class Normal(_Symmetric):
+
+class Normal(_LocationScale):
     """N(loc, scale²).  PyTorch: ``distributions.Normal``.
 
     >>> f"{nn.distributions.Normal(0.0, 1.0).log_prob(nn.tensor(0.0)).item():.4f}"
     '-0.9189'
     """
 
+    _noise = "standard_normal"
     variance = property(lambda self: self.scale.square())
 
     def log_prob(self, value: Any) -> Tensor:
@@ -91,17 +98,15 @@ class Normal(_Symmetric):
         """½ + ½ ln 2π + ln scale"""
         return self.scale.log() + 0.5 + 0.5 * math.log(2 * math.pi) + self.loc * 0
 
-    def _noise(self, shape: tuple[int, ...]) -> Any:
-        return rng().standard_normal(shape)
 
-
-class Laplace(_Symmetric):
+class Laplace(_LocationScale):
     """Density e^(−|x − loc|/scale)/(2·scale): a sharper peak and longer tails.  PyTorch: ``distributions.Laplace``.
 
     >>> f"{nn.distributions.Laplace(0.0, 1.0).log_prob(nn.tensor(2.0)).item():.4f}"
     '-2.6931'
     """
 
+    _noise = "laplace"
     variance = property(lambda self: 2 * self.scale.square())
 
     def log_prob(self, value: Any) -> Tensor:
@@ -111,9 +116,6 @@ class Laplace(_Symmetric):
     def entropy(self) -> Tensor:
         """1 + ln(2·scale)"""
         return 1 + (2 * self.scale).log() + self.loc * 0
-
-    def _noise(self, shape: tuple[int, ...]) -> Any:
-        return rng().laplace(size=shape)
 
 
 class Bernoulli(Distribution):
@@ -243,8 +245,8 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
         ratio, distance = p.scale / q.scale, (p.loc - q.loc).abs()
         return -ratio.log() + distance / q.scale + ratio * (-distance / p.scale).exp() - 1
     if isinstance(p, Bernoulli) and isinstance(q, Bernoulli):
-        both = F.binary_cross_entropy_with_logits(q.logits + 0 * p.logits, p.probs + 0 * q.probs, reduction="none")
-        return both - p.entropy()
+        cross = F.binary_cross_entropy_with_logits(q.logits + 0 * p.logits, p.probs + 0 * q.probs, reduction="none")
+        return cross - p.entropy()
     if isinstance(p, Categorical) and isinstance(q, Categorical):
         gap = p.log_probs - q.log_probs  # nan where both are impossible, and there the term is 0
         return (p.probs * where(p.probs.eq(0), 0.0 * p.probs, gap)).sum(-1)

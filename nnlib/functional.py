@@ -593,20 +593,15 @@ def _cross_entropy_shares(input: Tensor, target: Tensor, weight: Any, reduction:
 def _cross_entropy_smooth(
     input: Tensor, target: Tensor, weight: Any, ignore_index: int, reduction: str, smoothing: float
 ) -> Tensor:
-    """(1 − ε)·cross entropy + ε·(mean over the classes), as PyTorch defines label smoothing for indices."""
-    dim = 1 if input.ndim > 1 else 0
-    logp = log_softmax(input, dim)
-    sharp = nll_loss(logp, target, weight, ignore_index, reduction)
-    shape = [-1 if a == dim else 1 for a in range(input.ndim)]
-    spread = -(logp if weight is None else logp * weight.reshape(shape)).sum(dim)
+    """Classes as one-hot rows, smoothed; what ``ignore_index`` names does not count, and the mean is weighted."""
+    _check_target("cross_entropy", input._data, target._data, ignore_index)
+    dim, xp = 1 if input.ndim > 1 else 0, get_array_module(target._data)
     counted = Tensor((target.data != ignore_index).astype(input.dtype))
-    spread = spread * counted
-    if reduction == "mean":
-        met = counted if weight is None else weight[where(counted > 0, target, 0)] * counted
-        spread = spread.sum() / met.sum()
-    elif reduction == "sum":
-        spread = spread.sum()
-    return sharp * (1 - smoothing) + spread * (smoothing / input.shape[dim])
+    known = where(counted > 0, target, 0)
+    rows = Tensor(xp.moveaxis(one_hot(known, input.shape[dim]).data, -1, dim).astype(input.dtype))
+    losses = _cross_entropy_shares(input, rows, weight, "none", smoothing) * counted
+    met = counted if weight is None else weight[known] * counted
+    return losses.sum() / met.sum() if reduction == "mean" else _reduce(losses, reduction, "cross_entropy")
 
 
 def nll_loss(

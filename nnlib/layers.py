@@ -126,13 +126,13 @@ class Dropout(Module):
         return F.dropout(input, self.p, self.training)
 
 
-def _layer(name: str, function: Any, example: str = "()(nn.zeros(2, 2)) (2, 2)", last: str = "") -> Any:
+def _layer(name: str, function: Any, example: str = "()(nn.zeros(2)) (2,)", last: str = "", inputs: int = 1) -> Any:
     """The module form of ``function(input, **settings)``; its settings are keywords or positions, in order.
 
     ``example`` is how to make and call it, and the shape that comes out; ``last`` the setting that PyTorch's module
-    takes last, where its function does not.
+    takes last, where its function does not. A loss has two ``inputs``.
     """
-    settings = list(inspect.signature(function).parameters.values())[1:]
+    settings = list(inspect.signature(function).parameters.values())[inputs:]
     settings.sort(key=lambda setting: setting.name == last)
     signature = inspect.Signature([setting.replace(annotation=setting.empty) for setting in settings])
 
@@ -146,22 +146,24 @@ def _layer(name: str, function: Any, example: str = "()(nn.zeros(2, 2)) (2, 2)",
             except TypeError as error:
                 fix = ", ".join(f"{s.name}={2 if s.default is s.empty else s.default!r}" for s in settings)
                 raise TypeError(f"{name}: got settings {[*args, *kwargs]}: {error}. Use nn.{name}({fix}).") from None
+            said = given.arguments
             given.apply_defaults()
             self.settings = dict(given.arguments)
+            reduction = self.settings.get("reduction", "mean")
+            _check_one_of(name, (*F._REDUCTIONS, *["batchmean"] * (name == "KLDivLoss")), reduction=reduction)
             if self.settings.get("stride", 0) is None:  # a pooling's windows lie side by side unless told otherwise
                 self.settings["stride"] = self.settings["kernel_size"]
+            shown = said if inputs == 2 else self.settings  # as in PyTorch, which does not show the defaults of losses
+            self._shown = ", ".join(f"{key}={value!r}" for key, value in shown.items())
 
-        def forward(self, input: Tensor) -> Any:
-            return function(input, **self.settings)
-
-        def extra_repr(self) -> str:
-            return ", ".join(f"{key}={value}" for key, value in self.settings.items())
+        def forward(self, *tensors: Tensor) -> Any:
+            return function(*tensors, **self.settings)
 
     Layer.__name__ = Layer.__qualname__ = name
     call, _, shape = example.partition(") (")
     Layer.__doc__ = f"""``{name}{signature}``: :func:`nnlib.functional.{function.__name__}` as a module.
 
-    PyTorch: ``nn.{name}``.
+    PyTorch: {"none" if name in ("Step", "HingeLoss") else f"``nn.{name}``"}.
 
     >>> nn.{name}{call}).shape
     ({shape}

@@ -34,14 +34,12 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        name, kind = type(self).__name__, type(params).__name__
         if not isinstance(params, Iterable):
-            raise TypeError(
-                f"{type(self).__name__}: params must be Tensors or groups, got {type(params).__name__}. "
-                "Use model.parameters()."
-            )
+            raise TypeError(f"{name}: params must be Tensors or groups, got {kind}. Use model.parameters().")
         groups: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not groups:
-            raise ValueError(f"{type(self).__name__}: got no parameters. Pass model.parameters() of a model with some.")
+            raise ValueError(f"{name}: got no parameters. Pass model.parameters() of a model with some.")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         self.defaults = defaults
@@ -93,10 +91,8 @@ class Optimizer:
             ready = [p for p in group["params"] if p.grad is not None]
             for p in ready:
                 if p.grad.shape != p.shape:
-                    raise ValueError(
-                        f"step: gradient {p.grad.shape} and parameter {p.shape} differ in shape. "
-                        "Use backward() to make gradients."
-                    )
+                    shapes = f"gradient {p.grad.shape} and parameter {p.shape}"
+                    raise ValueError(f"step: {shapes} differ in shape. Use backward() to make gradients.")
             states = [self.state.setdefault(id(p), {}) for p in ready]
             if self._fused and ready and kernels.fit(*(p.data for p in ready), *(p.grad for p in ready)):
                 self._fused([p.data for p in ready], [p.grad for p in ready], group, states)

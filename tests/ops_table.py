@@ -157,6 +157,15 @@ call("pow", positive(2, 3), real(2, 3))
 call("pow", positive(2, 1), real(3))
 call("pow", positive(), real(2))
 call("pow", real(0, 3), real(3), note="no elements")
+for _left, _right in (((2, 3), (2, 3)), ((2, 1), (3,)), ((0, 3), (3,)), ((), (2,))):
+    call("remainder", real(*_left, high=9.1), real(*_right, low=1.1, high=1.9), note=f"{_left} {_right}")
+    row("floor_divide", lambda lib, F, x, y: lib.floor_divide(x, y), real(*_left, high=9.1),
+        real(*_right, low=1.1, high=1.9), note=f"{_left} {_right}", frozen=(0, 1))  # no gradient there  # fmt: skip
+row("remainder", lambda lib, F, x: (x % 0.7, x % -0.7), real(5), note="operators, signs")
+row("remainder", lambda lib, F, x: 0.7 % x, real(5), note="a number first", frozen=(0,))  # PyTorch has no gradient
+row("floor_divide", lambda lib, F, x: (x // 0.7, 0.7 // x), real(5), note="operators", frozen=(0,))
+row("remainder", lambda lib, F, i: ((i - 3) % 2, 7 % (i + 1), (i - 3) % -2), ints(6, high=6), note="integers")
+row("floor_divide", lambda lib, F, i: ((i - 3) // 2, 7 // (i + 1)), ints(6, high=6), note="integers")
 for _power in (0, 1, 2, 3, -1, -2, 0.5, 2.5):
     row("pow", lambda lib, F, x, p=_power: x**p, positive(2, 3), note=f"to the {_power}")
 for _power in (0, 1, 2, 3):
@@ -168,8 +177,8 @@ row("pow", lambda lib, F, x: x ** lib.tensor(2), real(3), note="an integer tenso
 _ELEMENTWISE = {
     "neg": real, "abs": real, "exp": real, "log": positive, "log1p": positive, "expm1": real, "sqrt": positive,
     "rsqrt": positive, "square": real, "reciprocal": positive, "sin": real, "cos": real, "tanh": real, "sigmoid": real,
-    "erf": real, "sign": real, "floor": real, "round": real, "F.relu": real, "F.silu": real, "F.gelu": real,
-    "F.logsigmoid": real, "F.elu": real, "F.leaky_relu": real, "F.softplus": real, "clone": real,
+    "erf": real, "sign": real, "floor": real, "ceil": real, "round": real, "F.relu": real, "F.silu": real,
+    "F.gelu": real, "F.logsigmoid": real, "F.elu": real, "F.leaky_relu": real, "F.softplus": real, "clone": real,
 }  # fmt: skip
 for _name, _make in _ELEMENTWISE.items():
     for _shape in ((2, 3), (4, 1, 2), (), (0, 3)):
@@ -245,16 +254,27 @@ call("prod", real(2, 3), dim=-1, keepdim=True)
 call("prod", fixed([[2.0, 0.0, 3.0], [0.0, 0.0, 4.0]]), dim=1, note="zeros")
 call("prod", real(), note="0-d")
 call("prod", real(0, 3), dim=0, note="over an empty axis")
-for _options in ({}, {"dim": 1}, {"dim": (0, 1), "keepdim": True}):
-    call("norm", real(2, 3), **_options,
-         theirs=lambda torch, F, x, o=_options: torch.linalg.vector_norm(x, **o))  # fmt: skip
-call("norm", fixed([0.0, 0.0]), note="at zero", theirs=lambda torch, F, x: torch.linalg.vector_norm(x), check=False)
+for _options in ({}, {"p": 2}, {"dim": 1}, {"dim": (0, 1), "keepdim": True}, {"p": "fro", "dim": 0}):
+    call("norm", real(2, 3), **_options)
+row("norm", lambda lib, F, x: lib.norm(x, 2, 1, True), real(2, 3), note="by position")
+row("norm", lambda lib, F, x: x.norm(2), real(2, 3), note="the second argument is p")
+call("norm", fixed([0.0, 0.0]), note="at zero", check=False)
 call("logsumexp", real(2, 3), dim=1)
 call("logsumexp", real(2, 3, 4), dim=(0, 2), keepdim=True)
 call("logsumexp", fixed([[1000.0, 999.5], [-1000.0, -1001.0]]), dim=1, note="far from 0")
 call("logsumexp", real(), dim=0, note="0-d")
 for _shape, _dim in (((2, 3), 0), ((2, 3), -1), ((2, 0), 1), ((), 0)):
     call("cumsum", real(*_shape), dim=_dim, note=f"{_shape} along {_dim}")
+    call("cumprod", real(*_shape), dim=_dim, note=f"{_shape} along {_dim}")
+call("cumprod", fixed([[2.0, 0.0, 3.0, 5.0], [0.0, 4.0, 0.0, 4.0]]), dim=1, note="zeros")
+for _name in ("sum", "prod", "cumsum", "cumprod"):
+    for _dtype in ("bool", "uint8", "int32"):
+        call(_name, fixed([1, 0, 3], _dtype), dim=0, note=f"{_dtype} gives int64")
+row("sum", lambda lib, F, x: x.sum(axis=1, keepdims=True), real(2, 3), note="NumPy's keywords")
+row("argmax", lambda lib, F, x: x.argmax(axis=1), real(2, 3), note="NumPy's keyword")
+row("max", lambda lib, F, x: lib.max(x, axis=1), real(2, 3), note="NumPy's keyword")
+row("var", lambda lib, F, x: x.var(dim=1, unbiased=False), real(2, 3), note="unbiased=False")
+row("std", lambda lib, F, x: x.std(unbiased=True), real(2, 3), note="unbiased=True")
 
 # shapes
 
@@ -291,7 +311,13 @@ row("broadcast_to", lambda lib, F, x: lib.broadcast_to(x, (0, 3)), real(3), note
 row("cat", lambda lib, F, x, y: lib.cat([x, y], 1), real(2, 3), real(2, 1))
 row("cat", lambda lib, F, x, y, z: lib.cat((x, y, z), dim=-2), real(2, 3), real(0, 3), real(1, 3), note="an empty one")
 row("cat", lambda lib, F, x: lib.cat([x, x, 2 * x]), real(3), note="the same twice")
+row("cat", lambda lib, F, x, i: lib.cat([x, i]), real(2), ints(3), note="mixed dtypes")
 row("stack", lambda lib, F, x, y: lib.stack([x, y], 1), real(2, 3), real(2, 3))
+for _indexing in ("ij", "xy"):
+    for _n in (1, 2, 3):
+        row("meshgrid", lambda lib, F, *t, i=_indexing: lib.meshgrid(*t, indexing=i),
+            *(real(k + 2, low=-1.9) for k in range(_n)), note=f"{_n} axes, {_indexing}")  # fmt: skip
+row("meshgrid", lambda lib, F, x: lib.meshgrid([x, 2 * x], indexing="xy"), real(3), note="a list")
 row("stack", lambda lib, F, x, y: lib.stack([x, y]), real(), real(), note="0-d")
 row("stack", lambda lib, F, x, y: lib.stack([x, y], -1), real(2), real(2), note="last")
 row("split", lambda lib, F, x: lib.split(x, 2), real(5, 2))
@@ -329,6 +355,7 @@ row("getitem", lambda lib, F, x: x[()], real(), note="0-d")
 row("where", lambda lib, F, c, x, y: lib.where(c, x, y), mask(2, 3), real(2, 3), real(2, 3))
 row("where", lambda lib, F, c, x, y: lib.where(c, x, y), mask(2, 1), real(3), real(), note="broadcast")
 row("where", lambda lib, F, x: lib.where(x > 0, x, 0.0), real(2, 3), note="a number")
+row("where", lambda lib, F, m: lib.where(m, 1, -1), mask(2, 3), note="two integers")
 row("masked_fill", lambda lib, F, x, m: lib.masked_fill(x, m, -1.5), real(2, 3), mask(2, 3))
 row("masked_fill", lambda lib, F, x, m: lib.masked_fill(x, m, float("-inf")).exp(), real(2, 3), mask(3), note="−inf")
 row("masked_select", lambda lib, F, x, m: lib.masked_select(x, m), real(2, 3), mask(2, 3))
@@ -336,6 +363,9 @@ row("gather", lambda lib, F, x, i: lib.gather(x, 1, i), real(3, 4), ints(3, 5, h
 row("gather", lambda lib, F, x, i: lib.gather(x, 0, i), real(3, 4), ints(2, 3), note="a smaller index")
 row("sort", lambda lib, F, x: lib.sort(x), real(3, 4))
 row("sort", lambda lib, F, x: lib.sort(x, 0, True), real(3, 4), note="descending")
+row("argsort", lambda lib, F, i: lib.sort(i, 0, True).values, fixed([0, 7, 3, 7], "uint8"), note="descending, uint8")
+for _options in ({"k": 2}, {"k": 2, "dim": 0}, {"k": 3, "dim": 1, "largest": False}, {"k": 0}, {"k": 4, "dim": -1}):
+    call("topk", real(3, 4), **_options)
 
 # no gradient
 

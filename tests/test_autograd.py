@@ -89,6 +89,24 @@ def test_no_grad_as_a_decorator_works_on_every_call() -> None:
     assert nn.is_grad_enabled()
 
 
+def test_set_grad_enabled_works_as_a_statement_and_as_a_decorator_and_no_grad_without_brackets() -> None:
+    nn.set_grad_enabled(False)
+    assert not nn.is_grad_enabled()
+    nn.set_grad_enabled(True)
+
+    @nn.set_grad_enabled(False)
+    def off() -> bool:
+        return nn.is_grad_enabled()
+
+    @nn.no_grad
+    def off_too() -> bool:
+        return nn.is_grad_enabled()
+
+    assert nn.is_grad_enabled()  # making them changes nothing
+    assert (off(), off_too(), off()) == (False, False, False)
+    assert nn.is_grad_enabled()
+
+
 def test_an_exception_leaves_the_mode_as_it_was() -> None:
     with pytest.raises(ZeroDivisionError), nn.no_grad():
         raise ZeroDivisionError
@@ -409,7 +427,7 @@ def test_the_short_way_notices_views_errors_no_grad_and_several_outputs() -> Non
     def halves(input: Array):
         return (input / 2, np.arange(3)), lambda g: g / 2
 
-    assert every_other(x)._origin() is x
+    assert every_other(x)._changed is x._changed  # a view: a change of one is a change of the other
     squares = x * x
     with nn.no_grad():
         assert not (x + x).requires_grad

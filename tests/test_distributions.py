@@ -133,3 +133,20 @@ def test_kl_with_impossible_classes():
             kl = D.kl_divergence(*(D.Categorical(probs=nn.tensor(v, dtype=nn.float64)) for v in (a, b)))
             p, q = (torch.distributions.Categorical(probs=torch.tensor(v, dtype=torch.float64)) for v in (a, b))
             assert kl.item() == pytest.approx(torch.distributions.kl_divergence(p, q).item(), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["Normal", "Laplace"])
+def test_rsample_passes_gradients_on_and_sample_does_not(name):
+    loc, scale = nn.tensor([1.0, -2.0], requires_grad=True), nn.tensor([0.5, 2.0], requires_grad=True)
+    distribution = getattr(nn.distributions, name)(loc, scale)
+    nn.manual_seed(0)
+    draws = distribution.rsample((3,))
+    draws.sum().backward()
+    noise = (draws.detach().data - loc.data) / scale.data
+    np.testing.assert_array_equal(loc.grad, [3, 3])
+    np.testing.assert_allclose(scale.grad, noise.sum(0), rtol=1e-5)
+    nn.manual_seed(0)
+    same = distribution.sample((3,))
+    assert not same.requires_grad
+    np.testing.assert_array_equal(same.data, draws.data)
+    np.testing.assert_allclose(distribution.stddev.data, distribution.variance.data**0.5)

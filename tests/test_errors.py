@@ -87,7 +87,15 @@ bad("mul", "nn.zeros(2) * [1, 2]", TypeError, "other|list", "nn.tensor(other)",
     "other = [1, 2]; nn.zeros(2) * nn.tensor(other)")  # fmt: skip
 bad("add", "nn.add(1, 2)", TypeError, "input|int", "nn.tensor(input)", "input = 1; nn.add(nn.tensor(input), 2)")
 bad("exp", "nn.exp([1.0])", TypeError, "input|list", "nn.tensor(input)", "input = [1.0]; nn.exp(nn.tensor(input))")
-bad("sum", "nn.zeros(2).sum(axis=0)", TypeError, "'axis'", "dim", "nn.zeros(2).sum(dim=0)")
+bad("sum", "nn.zeros(2).sum(axes=0)", TypeError, "'axes'", "dim", "nn.zeros(2).sum(dim=0)")
+bad("norm", "x = nn.ones(3); x.norm(1)", ValueError, "p must be 2|got 1", "x.abs().sum(dim)",
+    "x, dim = nn.ones(3), 0; x.abs().sum(dim)")  # fmt: skip
+bad("flip", "nn.flip(nn.ones(2, 2), 0, 1)", TypeError, "too many", "it takes input, dims",
+    "nn.flip(nn.ones(2, 2), dims=(0, 1))  # it takes input, dims")  # fmt: skip
+bad("topk", "nn.topk(nn.zeros(3), 4)", ValueError, "0…3 along dim -1|got 4", "k=1", "nn.topk(nn.zeros(3), k=1)")
+bad("meshgrid", "nn.meshgrid(nn.zeros(2), indexing='yx')", ValueError, "indexing|'yx'", "indexing='ij'",
+    "nn.meshgrid(nn.zeros(2), indexing='ij')")  # fmt: skip
+bad("exp", "nn.exp(nn.zeros(2), 3)", TypeError, "too many", "it takes input", "nn.exp(nn.zeros(2))  # it takes input")
 bad("pow", "nn.tensor([1, 2]) ** -1", ValueError, "integers", "x.float() ** p",
     "x, p = nn.tensor([1, 2]), -1; x.float() ** p")  # fmt: skip
 bad("clamp", "nn.clamp(nn.zeros(3))", ValueError, "min and max|neither", "clamp(x, min=0)",

@@ -182,6 +182,46 @@ def test_a_change_before_the_forward_pass_is_fine(change: str) -> None:
     np.testing.assert_allclose(x.grad, 2 * x.data)
 
 
+SHARED = {
+    "view, then its base": lambda x: (x[:2], x),
+    "base, then its view": lambda x: (x, x[1:]),
+    "two views": lambda x: (x[:2], x[1:]),
+    "two views of a base that is gone": lambda x: ((y := x * 1)[:2], y[1:]),
+    "detached, then its source": lambda x: (x.detach(), x),
+    "a view of a detached twin, then a view": lambda x: (x.detach()[:2], x[1:]),
+}
+
+
+@pytest.mark.parametrize("case", SHARED)
+def test_a_change_through_whatever_shares_the_memory(case: str) -> None:
+    """A product needs its argument as it was, however the memory was reached."""
+    used, changed = SHARED[case](nn.tensor([1.0, 2.0, 3.0]))
+    w = nn.ones_like(used).requires_grad_()
+    y = (used * w).sum()
+    changed.zero_()
+    with pytest.raises(RuntimeError, match="an argument of mul was changed in place after mul used it"):
+        y.backward()
+
+
+def test_a_new_array_in_data_leaves_those_alone_that_hold_the_old_one() -> None:
+    x = nn.tensor([1.0, 2.0, 3.0])
+    view, w = x[:2], nn.ones(2, requires_grad=True)
+    y = (view * w).sum()
+    x.data = np.zeros(3, np.float32)
+    y.backward()
+    assert w.grad.tolist() == [1, 2]
+
+
+def test_a_result_changed_in_place_before_backward() -> None:
+    """exp and its like keep their result for the gradient."""
+    x = nn.tensor([1.0, 2.0], requires_grad=True)
+    y = x.exp()
+    y.detach().zero_()
+    with pytest.raises(RuntimeError, match="the result of exp was changed in place"):
+        y.sum().backward()
+    assert x.grad is None
+
+
 def test_a_change_in_place_that_a_graph_needs_raises_at_once() -> None:
     x = nn.tensor([1.0, 2.0], requires_grad=True)
     y = x * 2
