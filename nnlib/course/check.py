@@ -15,6 +15,7 @@ judged elsewhere, on other inputs (docs/grading.md).
 from __future__ import annotations
 
 import sys
+import textwrap
 from typing import Any
 
 from . import CourseError, checkout, progress
@@ -29,7 +30,13 @@ class NotYet(AssertionError):
     """The exercise is not right yet, or not attempted; the text says which and why."""
 
     def _render_traceback_(self) -> list[str]:  # IPython shows these lines in place of frames
-        return str(self).split("\n")
+        return folded(str(self)).split("\n")
+
+
+def folded(text: str) -> str:
+    """The text in lines of 100 characters, cut between words: JupyterLab cuts longer ones inside a number."""
+    style: Any = {"break_long_words": False, "break_on_hyphens": False, "replace_whitespace": False}
+    return "\n".join(textwrap.fill(line, 100, subsequent_indent="    ", **style) for line in text.split("\n"))
 
 
 def section(exercise: Exercise, cell: str = "") -> str:
@@ -82,7 +89,7 @@ class Check:
         text = report(exercise, verdict)
         if verdict.state != "correct":
             raise NotYet(text)
-        print(text)
+        print(folded(text))
         if note := progress.record(done=exercise.id):
             print(note)
 
@@ -109,7 +116,7 @@ class Check:
         exercise = find(id)
         read = progress.hints().get(id, 0)
         number = read % len(exercise.hints)
-        print(f"{id}, hint {number + 1} of {len(exercise.hints)}: {exercise.hints[number]}")
+        print(folded(f"{id}, hint {number + 1} of {len(exercise.hints)}: {exercise.hints[number]}"))
         progress.record(hint=id)
 
     def progress(self) -> None:

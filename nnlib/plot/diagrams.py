@@ -368,7 +368,8 @@ def connections(
     the cells, a row for each level.
 
     >>> plot.connections(6, [{"kernel": 3, "padding": 1}, {"kernel": 3, "padding": 1}], unit=2).show()
-    Connections: 6 inputs; layer 1 (kernel 3, padding 1): 6 outputs; layer 2 (kernel 3, padding 1): 6 outputs. \
+    Connections: 6 inputs; layer 1 (kernel 3, padding 1): 6 outputs; layer 2 (kernel 3, padding 1): 6
+    outputs. \
 Output 3 of the last layer reads inputs 1 to 5 (5 of 6).
     """
     settings = [{"kernel": 3, "stride": 1, "padding": 0, "dilation": 1, "channels": 1, **layer} for layer in layers]

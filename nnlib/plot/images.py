@@ -295,7 +295,8 @@ def convolution(image: Any, kernel: Any, output: Any, at: tuple[int, int] = (0, 
 
     >>> image = np.arange(9.0).reshape(3, 3)
     >>> plot.convolution(image, [[1, 0], [0, -1]], [[-4, -4], [-4, -4]], at=(0, 1)).show()
-    Convolution step: the 2×2 window at row 1, column 2 of the image, times the kernel, summed, is output (1, 2) = -4.
+    Convolution step: the 2×2 window at row 1, column 2 of the image, times the kernel, summed, is
+    output (1, 2) = -4.
     """
     image, kernel, output = (array(a) for a in (image, kernel, output))
     for name, a in (("image", image), ("kernel", kernel), ("output", output)):

@@ -11,6 +11,7 @@ import io
 import math
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -166,11 +167,13 @@ class Picture:
             # Some viewers take an alt text from the metadata, JupyterLab does not: hence the printed sentence.
             data = {"image/png": self.png(), "text/plain": "(picture)"}
             display(data, metadata={"image/png": {"alt": self.text}}, raw=True)
+        # JupyterLab cuts a longer line anywhere, inside a number too.
+        told = textwrap.fill(self.text, 100, break_long_words=False, break_on_hyphens=False)
         try:
-            print(self.text)
+            print(told)
         except UnicodeEncodeError:  # a terminal that cannot write σ
             encoding = sys.stdout.encoding or "ascii"
-            print(self.text.encode(encoding, "replace").decode(encoding))
+            print(told.encode(encoding, "replace").decode(encoding))
 
     def __repr__(self) -> str:
         return f"Picture: {self.text} (.show() displays it)"
