@@ -258,7 +258,10 @@ _CSS = (
 .nn-exp .nn-card.nn-again { border-left-style: double; }
 .nn-exp .nn-error { border-left: 4px solid var(--nn-red); padding: 4px 10px; margin: 4px 0; }
 .nn-exp .nn-error pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.85em; color: inherit; }
-.nn-scroll, .nn-below { overflow-x: auto; }
+/* a shade at the right edge while there is more to scroll to: phones show no scroll bar */
+.nn-scroll, .nn-below { overflow-x: auto; background: no-repeat right / 36px 100% local
+    linear-gradient(to left, var(--nn-paper) 40%, transparent),
+  no-repeat right / 12px 100% scroll linear-gradient(to left, #8888, transparent); }
 .nn-stage { position: relative; width: 100%; }
 .nn-art svg { display: block; width: 100%; height: auto; position: relative;
   font-family: var(--jp-content-font-family, sans-serif); font-variant-numeric: tabular-nums; }
@@ -285,6 +288,7 @@ _CSS = (
   .nn-exp .widget-inline-hbox:not(.widget-slider) { flex-wrap: wrap; height: auto; }
   .nn-exp .widget-slider .widget-label { white-space: nowrap; overflow: visible; }
   .nn-exp .widget-slider { width: 98% !important; }
+  .nn-below th, .nn-below td { white-space: nowrap; }
   /* many controls: the first row stays above the picture, the others follow below it */
   .nn-tall > .nn-rows { display: contents; }
   .nn-tall > .nn-rows > :nth-child(n + 2) { order: 2; }
