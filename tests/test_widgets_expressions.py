@@ -227,6 +227,15 @@ def test_what_is_refused_says_why(expression, values, message):
         GraphStepper.measure(expression=expression, values=values)
 
 
+def test_a_vector_that_overflows_is_told_and_its_gate_is_not():
+    by_hand = GraphStepper.measure(expression="e = exp(z); -log(e[1] / sum(e))", values="z = [800, 1, 2]", step=60)
+    assert np.isnan(by_hand.engine[0]).any()
+    assert "a value overflowed on the way" in graph_stepper.say(by_hand)
+    assert graph_stepper.tell(by_hand)
+    gate = GraphStepper.measure(expression="cross_entropy(z, 1)", values="z = [800, 1, 2]", step=60)
+    assert gate.engine[0].tolist() == [1, -1, 0] and gate.wrong == []
+
+
 def test_values_are_numbers_lists_and_rows():
     assert read_values("W = [[1, −2], [3, 4]]; x = [1, 2], y = 3", ["W", "x", "y"])["W"].tolist() == [[1, -2], [3, 4]]
     assert parse("x + [1, 2]").nodes[1].constant.tolist() == [1, 2]

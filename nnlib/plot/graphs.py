@@ -11,19 +11,7 @@ from matplotlib.path import Path
 
 from ..layout import Box, Link, layered, rim
 from . import style
-from .style import (
-    FAINT,
-    GRADIENT,
-    HIGHLIGHT,
-    INK,
-    PAPER,
-    TINTS,
-    Picture,
-    curve,
-    fixed,
-    minus,
-    text_width,
-)
+from .style import FAINT, GRADIENT, HIGHLIGHT, INK, PAPER, TINTS, Picture, fixed, minus, text_width
 
 __all__ = ["gates", "graph", "graph_steps"]
 
@@ -68,9 +56,7 @@ def _text(value: Any, digits: int) -> str:
 
 
 def _constant(node: Any) -> bool:
-    return (
-        node.kind == "leaf" and not node.name and not node.requires_grad and np.size(style.array(node.value)) == 1
-    )
+    return node.kind == "leaf" and not node.name and not node.requires_grad and np.size(style.array(node.value)) == 1
 
 
 def _with_constant(label: str, constant: float, index: int) -> str | None:
@@ -213,8 +199,7 @@ Gradients of the output, right to left: output 1, + -4, z 3, x -4, y -4.
     for i, n in enumerate(drawn):
         boxes[i].late = n.leaf
     whole = [
-        (_text(drawn[w.source].value, digits), "" if w.gradient is None else _text(w.gradient, digits))
-        for w in wires
+        (_text(drawn[w.source].value, digits), "" if w.gradient is None else _text(w.gradient, digits)) for w in wires
     ]
     whole.append((_text(last.value, digits), "" if last.grad is None else _text(last.grad, digits)))
     for link, pair in zip(links, whole):  # room for the final labels, so that steps do not move the picture
@@ -279,9 +264,7 @@ Gradients of the output, right to left: output 1, + -4, z 3, x -4, y -4.
                 ax.text(box.x, box.y - height / 2 - 0.05, minus(sums[i]), fontsize=SIZE - 1, ha="center", va="top",
                         style="italic", color=GRADIENT, gid=f"sum-{node.id}")  # fmt: skip
         if title:
-            ax.text(
-                layout.width / 2, layout.height + margin, title, fontsize=13, ha="center", va="bottom", gid="title"
-            )
+            ax.text(layout.width / 2, layout.height + margin, title, fontsize=13, ha="center", va="bottom", gid="title")
         _key(ax, layout.width, -margin - 0.02, show)
 
     return Picture(draw, size, _sentence(drawn, wires, steps, done, step, show, reverse, digits))
@@ -331,13 +314,13 @@ def _route(link: Link, boxes: list[Box], drawn: list[_Drawn]) -> Path:
     start = (source.x + _shape(drawn[link.source])[0] / 2, source.y)
     inner = link.path[:-1]
     if link.target == len(drawn):  # the stub of the output
-        return curve([start, *inner, (target.x, target.y)])
+        return style.curve([start, *inner, (target.x, target.y)])
     width, height = _shape(drawn[link.target])
     if width != height or drawn[link.target].leaf:
         end = (target.x - width / 2, target.y)
-        return curve([start, *inner, end])
+        return style.curve([start, *inner, end])
     end = rim(inner[-1], target.x, target.y, width / 2)
-    return curve([start, *inner, end], ((target.x - end[0]) / width * 2, (target.y - end[1]) / width * 2))
+    return style.curve([start, *inner, end], ((target.x - end[0]) / width * 2, (target.y - end[1]) / width * 2))
 
 
 def _key(ax: Any, width: float, y: float, show: str) -> None:
@@ -427,11 +410,10 @@ def gates(gates: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[
                     y = 0.32 * (len(above) - 1 - 2 * i)
                     end = rim((side * 0.6, y), 0.0, 0.0, RADIUS)
                     route = [(side * 1.25, y), (side * 0.6, y), end]
-                    path = curve(route, (-end[0] / RADIUS, -end[1] / RADIUS)) if side < 0 else curve(route[::-1])
+                    arrival = (-end[0] / RADIUS, -end[1] / RADIUS) if side < 0 else None
+                    path = style.curve(route[:: -side], arrival)
                     style_ = "-|>,head_length=5,head_width=2.6"
-                    ax.add_patch(
-                        FancyArrowPatch(path=path, arrowstyle=style_, color=FAINT, linewidth=1.5, zorder=1)
-                    )
+                    ax.add_patch(FancyArrowPatch(path=path, arrowstyle=style_, color=FAINT, linewidth=1.5, zorder=1))
                     x = side * 0.88
                     ax.text(x, y + 0.045, minus(value), fontsize=SIZE, ha="center", va="bottom", color=INK)
                     ax.text(
@@ -445,9 +427,7 @@ def gates(gates: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[
                         style="italic",
                     )
             ax.add_patch(Circle((0, 0), RADIUS, facecolor=PAPER, edgecolor=INK, linewidth=1.4, zorder=3))
-            ax.text(
-                0, 0, symbol, fontsize=16 if len(symbol) == 1 else 11, ha="center", va="center_baseline", zorder=4
-            )
+            ax.text(0, 0, symbol, fontsize=16 if len(symbol) == 1 else 11, ha="center", va="center_baseline", zorder=4)
 
     told = "; ".join(
         f"{s} of {', '.join(i)} is {', '.join(o)}; upstream {', '.join(u)} becomes {', '.join(g)}"

@@ -33,14 +33,7 @@ BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", 
 COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, INK)
 GRADIENT = "#A84300"  # vermillion, dark enough for text
 HIGHLIGHT = "#FFE9A8"
-DASHES: tuple[Any, ...] = (
-    "-",
-    (0, (6, 2.5)),
-    (0, (1.2, 1.8)),
-    (0, (7, 2, 1.2, 2)),
-    (0, (3, 1.5)),
-    (0, (10, 2, 3, 2)),
-)
+DASHES: tuple[Any, ...] = ("-", (0, (6, 2.5)), (0, (1.2, 1.8)), (0, (7, 2, 1.2, 2)), (0, (3, 1.5)), (0, (10, 2, 3, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 HATCHES = ("", "//", "..", "xx", "\\\\", "--")
 TINTS = ("#D6E8F4", "#FBE0CC", "#CDEBE1", "#F3DDEA", "#F5E6C8", "#E2E2E2")  # fills that carry black text

@@ -44,7 +44,7 @@ METHODS: dict[str, Callable[..., Any]] = {
 PAIRS = {"max": "maximum", "min": "minimum"}  # max(x, y) is the larger of two, as in Python
 MANY = ("chunk", "max", "min", "sort", "split", "unbind")  # have several results
 CLASSES = ("cross_entropy", "multi_margin_loss", "nll_loss")  # may take class indices as target
-WHOLE = {**{(name, "target"): True for name in CLASSES}, ("gather", "index"): True, ("one_hot", "input"): True}
+WHOLE = {*((name, "target") for name in CLASSES), ("gather", "index"), ("one_hot", "input")}
 # A parameter that takes tensors says so, or is called like this.
 _TENSORS = {"condition", "index", "input", "operands", "other", "running_mean", "running_var"}
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "/", "pow": "^", "matmul": "@", "lt": "<", "le": "≤", "gt": ">",
@@ -79,7 +79,14 @@ def swap(part: Any, put: Callable[[Any], Any]) -> Any:
     """Arguments, with every single one in their lists replaced."""
     if isinstance(part, tuple | list):
         return type(part)(swap(p, put) for p in part)
-    return {k: swap(p, put) for k, p in part.items()} if isinstance(part, dict) else put(part)
+    return {k: swap(p, put) for k, p in part.items()} if isinstance(part, Mapping) else put(part)
+
+
+def every(part: Any, *kinds: type) -> list[Any]:
+    """All single arguments of these kinds, in order."""
+    found: list[Any] = []
+    swap(part, lambda p: found.append(p) if isinstance(p, kinds) else None)
+    return found
 
 
 @dataclass
@@ -89,7 +96,7 @@ class Node:
     name: str  # of an input or a named result; empty otherwise
     op: str | None = None
     args: tuple[Any, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # the settings, for the label: "dim=0"
     pick: int | None = None  # of several results
     constant: Any = None
@@ -97,9 +104,7 @@ class Node:
     @property
     def parts(self) -> list[Any]:
         """Every argument that is a tensor: those of other nodes, and constant numbers."""
-        found: list[Any] = []
-        swap((self.args, self.options), lambda p: found.append(p) if isinstance(p, Ref | Number | Whole) else None)
-        return found
+        return every((self.args, self.options), Ref, Number, Whole)
 
     @property
     def sources(self) -> list[tuple[int, int]]:
@@ -111,21 +116,17 @@ class Node:
         """What stands in the node's box."""
         if self.op is None:
             return self.name or "constant"
-        parts, op = self.parts, {v: k for k, v in PAIRS.items()}.get(self.op, self.op)
-        fixed = [number(p) for p in parts if not isinstance(p, Ref)]
+        fixed = every(self.parts, Number, Whole)
         if self.op in SIGNS:
             sign = SIGNS[self.op]
-            if not fixed:
-                return sign
-            first = not isinstance(parts[0], Ref) and self.op in ("sub", "div", "pow")
-            return f"{fixed[0]} {sign} ·" if first else f"· {sign} {signed(float(fixed[0].replace('−', '-')))}"
-        if self.op == "neg":
-            return "· × (−1)"
-        if self.op == "getitem":
-            return self.notes[0]
-        if fixed:
-            return f"{op}({', '.join(['·' if isinstance(p, Ref) else number(p) for p in parts] + self.notes)})"
-        return op + f"({', '.join(self.notes)})" * bool(self.notes) + f"[{self.pick}]" * (self.pick is not None)
+            if fixed and fixed[0] is self.parts[0] and self.op in ("sub", "div", "pow"):
+                return f"{number(fixed[0])} {sign} ·"
+            return f"· {sign} {signed(fixed[0])}" if fixed else sign
+        if self.op in ("neg", "getitem"):
+            return "· × (−1)" if self.op == "neg" else self.notes[0]
+        told = ["·" if isinstance(p, Ref) else number(p) for p in self.parts] * bool(fixed) + self.notes
+        name = {"maximum": "max", "minimum": "min"}.get(self.op, self.op)
+        return name + f"({', '.join(told)})" * bool(told) + f"[{self.pick}]" * (self.pick is not None)
 
 
 @dataclass
@@ -135,17 +136,13 @@ class Program:
     nodes: list[Node]
 
     @property
-    def names(self) -> list[str]:
-        """Of the inputs, in order of appearance."""
-        return [node.name for node in self.nodes if node.op is None and node.name]
-
-    @property
     def inputs(self) -> list[int]:
+        """In order of appearance."""
         return [i for i, node in enumerate(self.nodes) if node.op is None and node.name]
 
     @property
     def operations(self) -> list[int]:
-        return [i for i, node in enumerate(self.nodes) if node.op is not None]
+        return [i for i, node in enumerate(self.nodes) if node.op]
 
 
 def parse(text: str) -> Program:
@@ -165,14 +162,14 @@ def parse(text: str) -> Program:
         tree = ast.parse(text.strip().replace("^", "**"))
     except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
         raise ValueError(f"“{text}” cannot be read as an expression ({error}). Try (x + y) * z.") from None
-    return _Reader(text.strip().replace("^", "**")).program(tree)
+    return _Reader().program(tree)
 
 
 class _Reader:
     """Turns the syntax tree of an expression into nodes; what it does not know, it refuses."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.nodes = text, list[Node]()
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
         self.known: dict[str, Any] = {}
 
     def program(self, tree: ast.Module) -> Program:
@@ -189,7 +186,7 @@ class _Reader:
             elif isinstance(statement, ast.Expr) and last:
                 out = self.visit(statement.value)
             else:
-                raise ValueError(f"“{self.piece(statement)}”: write parts as q = x + y; and end with an expression.")
+                raise ValueError(f"“{ast.unparse(statement)}”: write parts as q = x + y; and end with an expression.")
         if not isinstance(out, Ref) or self.nodes[out.node].op is None:
             raise ValueError("The expression needs at least one operation on a name, such as x * 2.")
         return self.needed(out.node)
@@ -206,49 +203,47 @@ class _Reader:
         return Program([replace(n, args=swap(n.args, move), options=swap(n.options, move))
                         for n in (self.nodes[i] for i in sorted(kept))])  # fmt: skip
 
-    def piece(self, part: ast.AST) -> str:
-        return ast.get_source_segment(self.text, part) or type(part).__name__
-
     def refuse(self, part: ast.AST, name: str = "") -> ValueError:
-        near = difflib.get_close_matches(name, FUNCTIONS, 3) if name else []
-        more = f" Did you mean {' or '.join(near)}?" if near else ""
+        near = " or ".join(difflib.get_close_matches(name, FUNCTIONS, 3))
+        more = f" Did you mean {near}?" if near else ""
         return ValueError(
-            f"“{self.piece(part)}” is not understood here.{more} There are names, numbers, lists, + - * / ** @, "
+            f"“{ast.unparse(part)}” is not understood here.{more} There are names, numbers, lists, + - * / ** @, "
             "comparisons, x[0], and the ops of nnlib and nnlib.functional, such as exp(x) or softmax(x, dim=0)."
         )
 
     # -- pieces: each gives a Ref, or a float
 
     def visit(self, part: ast.AST) -> Any:
-        if isinstance(part, ast.BinOp) and type(part.op) in BINARY:
-            left = self.visit(part.left)
-            return self.call(BINARY[type(part.op)], part, [left, self.visit(part.right)])
-        if isinstance(part, ast.Compare) and len(part.ops) == 1 and type(part.ops[0]) in BINARY:
-            left = self.visit(part.left)
-            return self.call(BINARY[type(part.ops[0])], part, [left, self.visit(part.comparators[0])])
-        if isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub | ast.UAdd):
-            inner = self.visit(part.operand)
-            return inner if isinstance(part.op, ast.UAdd) else self.call("neg", part, [inner])
-        if isinstance(part, ast.Constant) and isinstance(part.value, int | float) and type(part.value) is not bool:
-            if not abs(part.value) <= 1e15:
-                raise ValueError("Numbers of at most 1e15, please.")
-            return float(part.value)
-        if isinstance(part, ast.Name):
-            if part.id in FUNCTIONS:
-                raise ValueError(f"{part.id} is a function here: write {part.id}(x).")
-            if part.id not in self.known:
-                self.known[part.id] = self.add(Node(part.id))
-            return self.known[part.id]
-        if isinstance(part, ast.List):
-            return self.tensor(self.plain(part), part)
-        if isinstance(part, ast.Subscript):
-            return self.subscript(part)
-        if isinstance(part, ast.Attribute) and part.attr in ("T", "mT"):
-            return self.call(part.attr, part, [self.visit(part.value)])
-        if isinstance(part, ast.Attribute) and part.attr in ("values", "indices"):
-            return self.chosen(part, self.visit(part.value), ("values", "indices").index(part.attr))
-        if isinstance(part, ast.Call):
-            return self.function(part)
+        match part:
+            case ast.BinOp(left, op, right) | ast.Compare(left, [op], [right]) if type(op) in BINARY:
+                return self.call(BINARY[type(op)], part, [self.visit(left), self.visit(right)])
+            case ast.UnaryOp(ast.UAdd(), inner):
+                return self.visit(inner)
+            case ast.UnaryOp(ast.USub(), inner):
+                return self.call("neg", part, [self.visit(inner)])
+            case ast.Constant(int() | float() as value) if value is not True and value is not False:
+                if not abs(value) <= 1e15:
+                    raise ValueError("Numbers of at most 1e15, please.")
+                return float(value)
+            case ast.Name(name):
+                if name in FUNCTIONS:
+                    raise ValueError(f"{name} is a function here: write {name}(x).")
+                if name not in self.known:
+                    self.known[name] = self.add(Node(name))
+                return self.known[name]
+            case ast.List():
+                return self.tensor(self.plain(part), part)
+            case ast.Subscript(value, place):
+                tensor, index = self.visit(value), self.plain(place)
+                if isinstance(value, ast.Call) and type(index) is int and self.several(tensor):
+                    return self.chosen(part, tensor, index)
+                return self.call("getitem", part, [tensor, index])
+            case ast.Attribute(value, "T" | "mT" as name):
+                return self.call(name, part, [self.visit(value)])
+            case ast.Attribute(value, "values" | "indices" as name):
+                return self.chosen(part, self.visit(value), ("values", "indices").index(name))
+            case ast.Call():
+                return self.function(part)
         raise self.refuse(part)
 
     def function(self, part: ast.Call) -> Any:
@@ -256,7 +251,7 @@ class _Reader:
         function, args = part.func, [self.plain(a) for a in part.args]
         options = {k.arg or "**": self.plain(k.value) for k in part.keywords}
         name = str(getattr(function, "attr", "") or getattr(function, "id", ""))
-        if isinstance(function, ast.Attribute) and self.piece(function.value) not in ("nn", "F", "nn.functional"):
+        if isinstance(function, ast.Attribute) and ast.unparse(function.value) not in ("nn", "F", "nn.functional"):
             if not hasattr(nn.Tensor, name):
                 raise self.refuse(part, name)
             args.insert(0, self.visit(function.value))
@@ -266,37 +261,36 @@ class _Reader:
             name = PAIRS[name]
         return self.call(name, part, args, options)
 
-    def subscript(self, part: ast.Subscript) -> Any:
-        value = self.visit(part.value)
-        index = self.plain(part.slice)
-        if isinstance(part.value, ast.Call) and self.nodes[value.node].op in MANY and type(index) is int:
-            return self.chosen(part, value, index)
-        return self.call("getitem", part, [value, index])
+    def several(self, value: Any) -> bool:
+        """Whether this is a call that has several results."""
+        return isinstance(value, Ref) and self.nodes[value.node].op in MANY and self.nodes[value.node].pick is None
 
     def chosen(self, part: ast.AST, value: Any, which: int) -> Any:
         """One of several results: ``max(x, dim=0)[0]``, ``max(x, dim=0).values``."""
-        node = self.nodes[value.node] if isinstance(value, Ref) else Node("")
-        if node.op not in MANY or node.pick is not None:
+        if not self.several(value):
             raise self.refuse(part)
-        node.pick = which
+        self.nodes[value.node].pick = which
         return value
 
-    def plain(self, part: ast.AST) -> Any:
+    def plain(self, part: ast.AST | None) -> Any:
         """An argument as Python has it, with Refs for what is computed."""
-        if isinstance(part, ast.Constant) and (part.value is None or isinstance(part.value, bool | str | int | float)):
-            return part.value if isinstance(part.value, bool | str | None) else type(part.value)(self.visit(part))
-        if isinstance(part, ast.Constant) and part.value is ...:
-            return part.value
-        if isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub) and isinstance(part.operand, ast.Constant):
-            return -self.plain(part.operand) if isinstance(part.operand.value, int | float) else self.visit(part)
-        if isinstance(part, ast.Tuple):
-            return tuple(map(self.plain, part.elts))
-        if isinstance(part, ast.List):
-            return list(map(self.plain, part.elts))
-        if isinstance(part, ast.Slice):
-            ends = [None if p is None else self.plain(p) for p in (part.lower, part.upper, part.step)]
-            if all(p is None or type(p) is int for p in ends):
-                return slice(*ends)
+        match part:
+            case None:
+                return None
+            case ast.Constant(value) if value is None or value is ... or isinstance(value, bool | str):
+                return value
+            case ast.Constant(int(value)):
+                return int(self.visit(part))
+            case ast.UnaryOp(ast.USub(), ast.Constant(int() | float())):
+                return -self.plain(part.operand)
+            case ast.Tuple(parts):
+                return tuple(map(self.plain, parts))
+            case ast.List(parts):
+                return list(map(self.plain, parts))
+            case ast.Slice(lower, upper, step):
+                ends = [self.plain(p) for p in (lower, upper, step)]
+                if all(p is None or type(p) is int for p in ends):
+                    return slice(*ends)
         return self.visit(part)
 
     # -- nodes
@@ -310,9 +304,9 @@ class _Reader:
     def tensor(self, value: Any, part: ast.AST, whole: bool = False) -> Any:
         """What stands where a tensor is expected."""
         if isinstance(value, list):
-            if "Ref(" in repr(value):
+            if every(value, Ref):
                 return self.call("stack", part, [value])
-            return replace(self.add(Node("", constant=_array(value, self.piece(part)))), whole=whole)
+            return replace(self.add(Node("", constant=_array(value, ast.unparse(part)))), whole=whole)
         if isinstance(value, Ref):
             return replace(value, whole=whole or value.whole)
         if type(value) in (int, float):
@@ -326,7 +320,7 @@ class _Reader:
         try:
             bound = _signature(name).bind(*args, **(options or {}))
         except TypeError as error:
-            raise ValueError(f"{name} takes {_takes(name)}; “{self.piece(part)}”: {error}.") from None
+            raise ValueError(f"{name} takes {_takes(name)}; “{ast.unparse(part)}”: {error}.") from None
         notes = []
         for key, value in bound.arguments.items():
             parameter = _signature(name).parameters[key]
@@ -335,12 +329,12 @@ class _Reader:
             if "Arrays" in kind or "Sequence[Tensor]" in kind or (several and key in _TENSORS):
                 bound.arguments[key] = type(value)(self.tensor(v, part) for v in value)
             elif "Array" in kind or "Tensor" in kind or (key in _TENSORS and name != "getitem"):
-                bound.arguments[key] = self.tensor(value, part, WHOLE.get((name, key), False))
+                bound.arguments[key] = self.tensor(value, part, (name, key) in WHOLE)
             elif name == "getitem":
                 whole = lambda p: replace(p, whole=True) if isinstance(p, Ref) else p  # noqa: E731
                 bound.arguments[key] = swap(value, whole)
-                notes.append(f"·[{self.piece(part.slice) if isinstance(part, ast.Subscript) else value}]")
-            elif "Ref(" in repr(value):
+                notes.append(f"·[{ast.unparse(part.slice) if isinstance(part, ast.Subscript) else value}]")
+            elif every(value, Ref):
                 raise ValueError(f"{name}: {key} is a setting, not computed here; write a plain number or a word.")
             else:
                 text = ", ".join(map(str, value)) if several else str(value)
@@ -352,8 +346,9 @@ class _Reader:
         value = apply(node, []).detach()
         value = value if value.dtype.kind == "b" else value.double()
         if not value.isfinite().all():
-            raise ValueError(f"“{self.piece(part)}” is not a number ({told(value_of(value))}).")
-        return value.item() if not value.ndim else self.add(Node("", constant=value.data))
+            raise ValueError(f"“{ast.unparse(part)}” is not a number ({told(value_of(value))}).")
+        _fits(value.shape, ast.unparse(part))
+        return self.add(Node("", constant=value.data)) if value.ndim else value.item()
 
 
 @functools.cache
@@ -367,9 +362,7 @@ def _takes(name: str) -> str:
 
 def _small(name: str, setting: Any) -> None:
     """Refuse settings that would make a tensor too big to show, before it is made."""
-    sizes: list[int] = []
-    swap([setting], lambda p: sizes.append(abs(p)) if type(p) is int else None)
-    if math.prod(max(s, 1) for s in sizes) > 1000:
+    if math.prod(max(abs(n), 1) for n in every(setting, int)) > 1000:
         raise ValueError(f"{name}: {setting} is too big; at most {MOST_ELEMENTS} elements fit into a node.")
 
 

@@ -31,20 +31,7 @@ from ..core import unbroadcast
 from ..layout import Box, Link, bends, layered
 from . import expressions
 from .experiment import Challenge, Choice, Entry, Experiment, Flag, Prediction, Slider
-from .expressions import (
-    MOST_OPS,
-    PAIRS,
-    SIGNS,
-    Node,
-    Number,
-    Program,
-    Ref,
-    Value,
-    leaf,
-    plain,
-    told,
-    value_of,
-)
+from .expressions import MOST_OPS, PAIRS, SIGNS, Number, Ref, Value, leaf, plain, told, value_of
 from .scene import Scene, number, signed
 
 __all__ = ["GraphStepper", "compute", "draw", "say", "tell", "walk"]
@@ -52,14 +39,8 @@ __all__ = ["GraphStepper", "compute", "draw", "say", "tell", "walk"]
 OWN = "your own"
 EXAMPLES: dict[str, tuple[str, str]] = {
     "(x + y) · z": ("(x + y) * z", "x = -2, y = 5, z = -4"),
-    "sigmoid, gate by gate": (
-        "1 / (exp(-(w0*x0 + w1*x1 + w2)) + 1)",
-        "w0 = 2, x0 = -1, w1 = -3, x1 = -2, w2 = -3",
-    ),
-    "sigmoid, one gate": (
-        "sigmoid(w0*x0 + w1*x1 + w2)",
-        "w0 = 2, x0 = -1, w1 = -3, x1 = -2, w2 = -3",
-    ),
+    "sigmoid, gate by gate": ("1 / (exp(-(w0*x0 + w1*x1 + w2)) + 1)", "w0 = 2, x0 = -1, w1 = -3, x1 = -2, w2 = -3"),
+    "sigmoid, one gate": ("sigmoid(w0*x0 + w1*x1 + w2)", "w0 = 2, x0 = -1, w1 = -3, x1 = -2, w2 = -3"),
     "add gate": ("2 * (x + y)", "x = 3, y = 4"),
     "mul gate": ("5 * (x * y)", "x = 2, y = 3"),
     "copy gate": ("4*x + 2*x", "x = 7"),
@@ -89,24 +70,23 @@ Point = tuple[float, float]
 # ------------------------------------------------------------ the walk
 
 
-def send(node: Node, values: list[Value], upstream: Value, bug: str = NONE) -> list[Any]:
+def send(node: expressions.Node, values: list[Value], upstream: Value, bug: str = NONE) -> list[Any]:
     """What the operation sends back along each argument, by nnlib or with the bug; None where nothing flows."""
     leaves = list(map(leaf, values))
     out = expressions.apply(node, leaves)
     upstream = np.broadcast_to(np.asarray(upstream, float), out.shape)
-    with np.errstate(all="ignore"):
-        out.backward(gradient=upstream)
-        shares = [leaf.grad for leaf in leaves]
-        if bug == UNSWAPPED and node.op == "mul" and len(shares) == 2:
-            shares = [unbroadcast(upstream * v, leaf.data) for v, leaf in zip(values, leaves)]
-        elif bug == NO_MINUS and node.op == "div" and isinstance(node.args[0], Number):
-            shares = [-s for s in shares]
-        elif (bug == BOTH and node.op in PAIRS.values()) or (bug == OPEN and node.op == "relu"):
-            shares = [unbroadcast(upstream, leaf.data) for leaf in leaves]
-        elif bug == DIAGONAL and node.op == "softmax":
-            shares = [upstream * out.data * (1 - out.data)]
-        elif bug == UNDIVIDED and node.op == "mean":
-            shares = [s * leaf.numel() / out.numel() for s, leaf in zip(shares, leaves)]
+    out.backward(gradient=upstream)
+    shares = [leaf.grad for leaf in leaves]
+    if bug == UNSWAPPED and node.op == "mul" and len(shares) == 2:
+        shares = [unbroadcast(upstream * leaf.data, leaf.data) for leaf in leaves]
+    elif bug == NO_MINUS and node.op == "div" and isinstance(node.args[0], Number):
+        shares = [-s for s in shares]
+    elif (bug == BOTH and node.op in PAIRS.values()) or (bug == OPEN and node.op == "relu"):
+        shares = [unbroadcast(upstream, leaf.data) for leaf in leaves]
+    elif bug == DIAGONAL and node.op == "softmax":
+        shares = [upstream * out.data * (1 - out.data)]
+    elif bug == UNDIVIDED and node.op == "mean":
+        shares = [s * leaf.numel() / out.numel() for s, leaf in zip(shares, leaves)]
     return [None if s is None else plain(s) for s in shares]
 
 
@@ -117,11 +97,12 @@ class Share:
     source: int
     index: int
     value: Value
-    local: Value  # slope of a number by the argument, in its shape; else the Jacobian (outputs, inputs), None if large
+    local: Value  # slope of a number by the argument, in its shape; else the Jacobian (outputs, inputs)
     product: Value
     difference: Value = math.nan  # finite difference of the output for this edge
 
     @property
+    @np.errstate(all="ignore")
     def gap(self) -> float:
         """The largest distance between product and finite difference."""
         return float(np.abs(np.subtract(self.product, self.difference)).max())
@@ -145,7 +126,7 @@ class Visit:
 
 @dataclass
 class Numbers:
-    program: Program
+    program: expressions.Program
     expression: str
     assignments: str
     values: list[Value]
@@ -185,6 +166,7 @@ class Numbers:
         return sum(s.source == node for visit in self.visits for s in visit.shares)
 
     @property
+    @np.errstate(all="ignore")
     def wrong(self) -> list[str]:
         """Names of the inputs whose gathered gradient is not the engine's (a nan is wrong too)."""
         return [
@@ -194,6 +176,7 @@ class Numbers:
         ]
 
 
+@np.errstate(all="ignore")
 def gathered(visits: list[Visit], bug: str, last: int, count: int) -> dict[int, Value]:
     """The sums of shares after the first ``count`` visits."""
     found: dict[int, Value] = {last: 1.0}
@@ -203,7 +186,7 @@ def gathered(visits: list[Visit], bug: str, last: int, count: int) -> dict[int, 
     return found
 
 
-def visiting_order(program: Program, order: str, flows: Sequence[bool]) -> list[int]:
+def visiting_order(program: expressions.Program, order: str, flows: Sequence[bool]) -> list[int]:
     """Operations that gradients flow through, in the order in which the walk visits them."""
     through = [i for i in program.operations if flows[i]]
     if order != ORDERS[1]:
@@ -220,7 +203,9 @@ def visiting_order(program: Program, order: str, flows: Sequence[bool]) -> list[
     return visited
 
 
-def walk(program: Program, exact: list[nn.Tensor], tensors: list[nn.Tensor], order: str, bug: str) -> list[Visit]:
+def walk(
+    program: expressions.Program, exact: list[nn.Tensor], tensors: list[nn.Tensor], order: str, bug: str
+) -> list[Visit]:
     """Send gradients back through the operations in the given order, with the given bug planted.
 
     ``tensors`` are the ``exact`` ones, or those of a run rounded at each node: then so are the gradients.
@@ -251,20 +236,18 @@ def walk(program: Program, exact: list[nn.Tensor], tensors: list[nn.Tensor], ord
 
 
 @functools.lru_cache(maxsize=16)
+@np.errstate(all="ignore")
 def _walked(expression: str, assignments: str, order: str, bug: str, rounded: bool) -> Numbers:
     """Parse, run forward, walk backward; every number of every step."""
     program = expressions.parse(expression)
-    given = expressions.read_values(assignments, program.names)
+    given = expressions.read_values(assignments, [program.nodes[i].name for i in program.inputs])
     exact = expressions.run(program, given)
     out = exact[-1]
     if out.ndim:
-        raise ValueError(
-            f"f has shape {out.shape}, and gradients start from one number. Make it one: sum(…), mean(…) or f[0]."
-        )
+        raise ValueError(f"f has shape {out.shape}, and gradients start from one number. Make it one: sum(…), f[0].")
     if not out.requires_grad:
         raise ValueError(f"No gradient flows back from {program.nodes[-1].label}: it has no slope. Use smooth ones.")
-    with np.errstate(all="ignore"):
-        out.backward(retain_graph=True)
+    out.backward(retain_graph=True)
     engine = {i: plain(np.zeros(exact[i].shape) if exact[i].grad is None else exact[i].grad) for i in program.inputs}
     tensors = expressions.run(program, given, rounded=True) if rounded else exact
     visits = walk(program, exact, tensors, order, bug)

@@ -47,13 +47,7 @@ from .ten_knobs import _spread
 __all__ = ["Playground", "compute", "draw", "read", "say", "share"]
 
 LAST = 5000  # steps of a run
-LOOKS = (
-    ("blue", False),
-    ("red", True),
-    ("green", False),
-    ("purple", True),
-    ("ink", False),
-)  # of layers: colour, dash
+LOOKS = (("blue", False), ("red", True), ("green", False), ("purple", True), ("ink", False))  # of layers: colour, dash
 SIDE = 49  # places of the surface each way; a unit's picture shows every third
 REACH = replay.REACH
 VERSUS = " versus "
@@ -123,9 +117,7 @@ def _look(items: tuple[tuple[str, Any], ...]) -> Part:
     right = (z[area:] > 0) == np.concatenate([y, held_y])
     units = []
     for values in outputs[:-1]:
-        maps = np.nan_to_num(values[:area], posinf=0, neginf=0).T.reshape(-1, SIDE, SIDE)[
-            :, ::3, ::3
-        ]
+        maps = np.nan_to_num(values[:area], posinf=0, neginf=0).T.reshape(-1, SIDE, SIDE)[:, ::3, ::3]
         units.append(_scaled(maps, settings["activation"]))
     moments = run.moments[: step + 1]
     last, now = moments[-1], run.plan.settings(step)
@@ -148,9 +140,7 @@ def _scaled(maps: np.ndarray, activation: str) -> np.ndarray:
     if activation == "sigmoid":
         return 2 * maps - 1
     most = np.abs(maps).max((1, 2), keepdims=True)
-    return np.clip(
-        maps / np.where(most > 0, 0.6 * most, 1), -1, 1
-    )  # the corners of the window are far out
+    return np.clip(maps / np.where(most > 0, 0.6 * most, 1), -1, 1)  # the corners of the window are far out
 
 
 def compute(settings: dict[str, Any]) -> Numbers:
@@ -194,9 +184,7 @@ def read(text: str) -> dict[str, Any]:
             continue
         if not sign or name not in Playground.controls:
             names = ", ".join(Playground.controls)
-            raise ValueError(
-                f"state: cannot read {part.strip()!r}; it takes name=value; name=value with {names}."
-            )
+            raise ValueError(f"state: cannot read {part.strip()!r}; it takes name=value; name=value with {names}.")
         kind = type(Playground.controls[name].default)
         try:
             result[name] = {"True": True, "False": False}[value] if kind is bool else kind(value)
@@ -293,9 +281,7 @@ def _epoch_mean(part: Part, k: int) -> np.ndarray:
     with np.errstate(all="ignore"):
         total = np.concatenate([np.zeros(1), np.cumsum(part.gradients[:, k] ** 2)])
         first = np.maximum(np.arange(part.step + 1) - many + 1, 0)
-        return np.sqrt(
-            np.maximum(total[1:] - total[first], 0) / (np.arange(part.step + 1) - first + 1)
-        )
+        return np.sqrt(np.maximum(total[1:] - total[first], 0) / (np.arange(part.step + 1) - first + 1))
 
 
 def _titles(part: Part, lines: int) -> list[str]:
@@ -346,9 +332,7 @@ def _surface(scene: Scene, numbers: Numbers, part: Part, area: Any, mine: bool) 
             color = CLASS_COLORS[label]
             edge = color if not learned else "ink" if i >= len(X) - part.own else "paper"
             if label:
-                scene.box(
-                    x - 4, v - 4, 8, 8, color=edge, fill=color if learned else "paper", width=1.3
-                )
+                scene.box(x - 4, v - 4, 8, 8, color=edge, fill=color if learned else "paper", width=1.3)
             else:
                 scene.circle(x, v, 4.5, color=edge, fill=color if learned else "paper", width=1.3)
     if part.single is not None and part.single < len(part.X):
@@ -356,23 +340,8 @@ def _surface(scene: Scene, numbers: Numbers, part: Part, area: Any, mine: bool) 
         scene.circle(px, py, 11, color="ink", width=2.5, id="single" + end)
     scene.box(left, top, width, height, color="faint", width=1, id="plane" if mine else "plane A")
     if part.broken:
-        scene.box(
-            left + width / 2 - 100,
-            top + height / 2 - 18,
-            200,
-            36,
-            color="red",
-            fill="paper",
-            radius=6,
-        )
-        scene.text(
-            left + width / 2,
-            top + height / 2,
-            "✗ no number any more",
-            color="red",
-            bold=True,
-            size=15,
-        )
+        scene.box(left + width / 2 - 100, top + height / 2 - 18, 200, 36, color="red", fill="paper", radius=6)
+        scene.text(left + width / 2, top + height / 2, "✗ no number any more", color="red", bold=True, size=15)
     for tick in (-2, 0, 2):
         scene.text(at(tick, 0)[0], top + height + 13, number(tick), size=12, color="faint")
         scene.text(left - 5, at(0, tick)[1], number(tick), size=12, color="faint", anchor="end")
@@ -382,9 +351,7 @@ def _surface(scene: Scene, numbers: Numbers, part: Part, area: Any, mine: bool) 
     scene.text(left, top - 12, told, anchor="start", bold=True, size=13)
 
 
-def columns(
-    sizes: list[int], area: tuple[float, float, float, float]
-) -> tuple[list[list[tuple[float, float]]], float]:
+def columns(sizes: list[int], area: tuple[float, float, float, float]) -> tuple[list[list[tuple[float, float]]], float]:
     """The centres of inputs, units and output, column by column, and the side of a unit's picture."""
     left, top, width, height = area
     gap = width / len(sizes)
@@ -409,9 +376,7 @@ def _network(scene: Scene, numbers: Numbers, part: Part, area: Any, mine: bool, 
                 size = min(abs(w), 4) if math.isfinite(w) else 0
                 if mine and numbers.chosen == (k, j + 1, i + 1):
                     scene.line(*ends, color="glow", width=13, id="chosen")
-                scene.line(
-                    *ends, color="red" if w > 0 else "blue", width=0.6 + 1.4 * size, dash=w < 0
-                )
+                scene.line(*ends, color="red" if w > 0 else "blue", width=0.6 + 1.4 * size, dash=w < 0)
         x = (places[k - 1][0][0] + places[k][0][0]) / 2
         last = part.gradients[-1, k - 1]
         scene.text(
@@ -434,11 +399,7 @@ def _network(scene: Scene, numbers: Numbers, part: Part, area: Any, mine: bool, 
         for j, (x, y) in enumerate(column):
             name = f"unit {k} {j + 1}" + ("" if mine else " A")
             scene.image(x - half, y - half, side, side, shade(maps[k][j]), id=name)
-            picked = (
-                mine
-                and numbers.chosen is not None
-                and (k, j + 1) == (numbers.chosen[0], numbers.chosen[1])
-            )
+            picked = mine and numbers.chosen is not None and (k, j + 1) == (numbers.chosen[0], numbers.chosen[1])
             scene.box(x - half, y - half, side, side, color="ink", width=3 if picked else 1)
             if k == 0:
                 scene.text(x - half - 4, y, ("x₁", "x₂")[j], anchor="end", size=13)
@@ -449,9 +410,7 @@ def _network(scene: Scene, numbers: Numbers, part: Part, area: Any, mine: bool, 
         scene.box(*area, color="none", id="net")
 
 
-def _decades(
-    series: list[np.ndarray], least: tuple[int, int], most: tuple[int, int]
-) -> tuple[int, int]:
+def _decades(series: list[np.ndarray], least: tuple[int, int], most: tuple[int, int]) -> tuple[int, int]:
     """Powers of ten that hold all finite positive values, within ``most``, at least ``least``."""
     values = np.concatenate([s.ravel() for s in series])
     values = values[np.isfinite(values) & (values > 0)]
@@ -463,14 +422,7 @@ def _decades(
 
 
 def _panel(
-    scene: Scene,
-    area: Any,
-    decades: tuple[int, int],
-    title: str,
-    step: int,
-    until: int,
-    lines: list[Any],
-    id: str,
+    scene: Scene, area: Any, decades: tuple[int, int], title: str, step: int, until: int, lines: list[Any], id: str
 ) -> None:
     """Curves by step on a logarithmic axis; each has its name at its end."""
     left, top, width, height = area
@@ -483,9 +435,7 @@ def _panel(
         text = f"1e{power}".replace("-", "−") if power else "1"
         scene.text(left - 5, y, text, anchor="end", size=12, color="faint")
     scene.text(left, top + height + 13, "0", size=12, color="faint")
-    scene.text(
-        left + width, top + height + 13, f"step {until}", size=12, color="faint", anchor="end"
-    )
+    scene.text(left + width, top + height + 13, f"step {until}", size=12, color="faint", anchor="end")
     chosen = np.unique(np.linspace(0, step, min(step + 1, 160)).astype(int))
     ends = []
     for name, values, color, dash in lines:
@@ -523,9 +473,7 @@ def say(numbers: Numbers) -> str:
     if numbers.other:
         text.insert(0, "Run B.")
     if n.single is not None:
-        text.append(
-            f"The last step learned from one example, no. {n.single}, a {CLASSES[n.y[n.single]]}."
-        )
+        text.append(f"The last step learned from one example, no. {n.single}, a {CLASSES[n.y[n.single]]}.")
     for e in n.edits:
         what = f"from {_source(e.layer, e.source)}" if e.source else "bias"
         text.append(f"Edited: layer {e.layer}, unit {e.unit}, {what} is {number(e.value)}.")
@@ -569,10 +517,7 @@ def _source(layer: int, source: int) -> str:
 STRENGTHS = ("0", "0.0001", "0.001", "0.01", "0.1")
 ACTS = ("add a ●", "add a ■", "remove the nearest own point", "learn from the nearest example")
 PACES = {f"{k} step{'s' * (k > 1)} a picture": k for k in (1, 2, 5, 20, 100)}
-FRAME, CALM_FRAME = (
-    0.05,
-    0.5,
-)  # seconds between pictures; the second where little motion was asked for
+FRAME, CALM_FRAME = (0.05, 0.5)  # seconds between pictures; the second where little motion was asked for
 STEP = 0.25  # the cross moves by
 
 
@@ -616,19 +561,7 @@ class Playground(Experiment):
     least = 260
     fits = True
     taps = ("plane", "net")
-    keys = (
-        "ArrowLeft",
-        "ArrowRight",
-        "ArrowUp",
-        "ArrowDown",
-        "Enter",
-        "Backspace",
-        "c",
-        " ",
-        ".",
-        ",",
-        "Home",
-    )
+    keys = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Enter", "Backspace", "c", " ", ".", ",", "Home")
     foreseen = keys[:4]
     hint = (
         "Keys on the picture: arrows move a cross, Enter does there what a click does, c chooses what that is, "
@@ -851,10 +784,7 @@ class Playground(Experiment):
             if key in ways:
                 x, y = self._cross or (0.0, 0.0)
                 dx, dy = ways[key] if self._cross else (0, 0)
-                self._cross = (
-                    min(max(x + STEP * dx, -REACH), REACH),
-                    min(max(y + STEP * dy, -REACH), REACH),
-                )
+                self._cross = (min(max(x + STEP * dx, -REACH), REACH), min(max(y + STEP * dy, -REACH), REACH))
             elif key == "c":
                 here = ACTS.index(self._extra["act"].value)
                 self._extra["act"].value = ACTS[(here + 1) % len(ACTS)]
@@ -877,10 +807,7 @@ class Playground(Experiment):
                 for i, start in enumerate(places[k - 1]):
                     a, b = np.array(start) + (side / 2, 0), np.array(end) - (side / 2, 0)
                     share = float(np.clip(np.dot((x, y) - a, b - a) / np.dot(b - a, b - a), 0, 1))
-                    best = min(
-                        best,
-                        (float(np.linalg.norm(a + share * (b - a) - (x, y))), (k, j + 1, i + 1)),
-                    )
+                    best = min(best, (float(np.linalg.norm(a + share * (b - a) - (x, y))), (k, j + 1, i + 1)))
         self._extra["weight"].value = best[1]
 
     def _choose(self) -> None:
@@ -955,9 +882,7 @@ class Playground(Experiment):
                 extra["weight"].value = chosen
             array = part.weights[2 * layer - 2 + (source == 0)]
             value = float(array[unit - 1] if source == 0 else array[unit - 1, source - 1])
-            self._shown_weight = (
-                round(min(max(value, -8.0), 8.0), 1) if math.isfinite(value) else 0.0
-            )
+            self._shown_weight = round(min(max(value, -8.0), 8.0), 1) if math.isfinite(value) else 0.0
             extra["value"].value = self._shown_weight
         if part.broken:
             self._to_beat = part.train[part.best]
@@ -967,9 +892,7 @@ class Playground(Experiment):
         for name in ("play", "next", "example"):
             extra[name].disabled = bool(part.broken) or part.step >= LAST
         extra["drop"].disabled = not self._settings["compare"]
-        self.widgets["noise"].layout.display = (
-            None if part.settings["data"] in replay.SETS[:5] else "none"
-        )
+        self.widgets["noise"].layout.display = None if part.settings["data"] in replay.SETS[:5] else "none"
         if not self.playing:
             extra["state"].value = share(self._settings)
         self._label()
@@ -985,8 +908,6 @@ def _weights(sizes: list[int]) -> list[tuple[str, tuple[int, int, int]]]:
     for k in range(1, last + 1):
         for j in range(1, sizes[k] + 1):
             unit = "output" if k == last else f"layer {k} unit {j}"
-            found += [
-                (f"{unit} from {_source(k, i)}", (k, j, i)) for i in range(1, sizes[k - 1] + 1)
-            ]
+            found += [(f"{unit} from {_source(k, i)}", (k, j, i)) for i in range(1, sizes[k - 1] + 1)]
             found.append((f"{unit} bias", (k, j, 0)))
     return found

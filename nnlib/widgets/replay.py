@@ -29,25 +29,12 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "none": nn.Identity,
 }
-CROSS, HINGE, SQUARED, SQUASHED = LOSSES = (
-    "cross entropy",
-    "hinge",
-    "squared error",
-    "squared error after σ",
-)
+CROSS, HINGE, SQUARED, SQUASHED = LOSSES = ("cross entropy", "hinge", "squared error", "squared error after σ")
 OPTIMIZERS = ("SGD", "momentum", "Adam")
 STARTS = ("random", "sure of ●", "all zero")
 COUNT = 100  # examples to learn from, and as many held out
 REACH = 3.0  # the window is −3 … 3 both ways
-BEGUN = (
-    "data",
-    "noise",
-    "draw",
-    "depth",
-    "width",
-    "activation",
-    "start",
-)  # a change begins a new run
+BEGUN = ("data", "noise", "draw", "depth", "width", "activation", "start")  # a change begins a new run
 GOES_ON = ("loss", "optimizer", "rate", "batch", "l1", "l2")  # a change counts from this step on
 
 
@@ -127,14 +114,8 @@ _TOKENS: tuple[tuple[str, Callable[[re.Match[str]], Any]], ...] = (
         r"w(\d+)\[(\d+),(\d+)\]=([-+.e\d]+)@(\d+)",
         lambda m: Edit(int(m[5]), int(m[1]), int(m[2]), int(m[3]), _finite(m[4])),
     ),
-    (
-        r"b(\d+)\[(\d+)\]=([-+.e\d]+)@(\d+)",
-        lambda m: Edit(int(m[4]), int(m[1]), int(m[2]), 0, _finite(m[3])),
-    ),
-    (
-        r"point\(([-.\d]+),([-.\d]+),([01])\)@(\d+)",
-        lambda m: Point(int(m[4]), _inside(m[1]), _inside(m[2]), int(m[3])),
-    ),
+    (r"b(\d+)\[(\d+)\]=([-+.e\d]+)@(\d+)", lambda m: Edit(int(m[4]), int(m[1]), int(m[2]), 0, _finite(m[3]))),
+    (r"point\(([-.\d]+),([-.\d]+),([01])\)@(\d+)", lambda m: Point(int(m[4]), _inside(m[1]), _inside(m[2]), int(m[3]))),
     (r"one=(\d+)@(\d+)", lambda m: Single(int(m[2]), int(m[1]))),
 )
 _KINDS = {"loss": LOSSES, "optimizer": OPTIMIZERS}
@@ -236,9 +217,7 @@ class History:
 
     def steps(self) -> set[int]:
         """Where something happens."""
-        return {
-            i.step for part in (self.changes, self.edits, self.points, self.singles) for i in part
-        }
+        return {i.step for part in (self.changes, self.edits, self.points, self.singles) for i in part}
 
 
 def _plain(value: Any) -> str:
@@ -360,9 +339,7 @@ class Run:
         if key not in self._orders:
             if len(self._orders) > 8:
                 self._orders.clear()
-            self._orders[key] = np.random.default_rng(
-                [self.plan.base[2], epoch, count]
-            ).permutation(count)
+            self._orders[key] = np.random.default_rng([self.plan.base[2], epoch, count]).permutation(count)
         return self._orders[key][place * batch : (place + 1) * batch], epoch
 
     def outputs(self, step: int, X: np.ndarray) -> list[np.ndarray]:
@@ -467,10 +444,7 @@ class Run:
         self.weights.append([p.data.copy() for p in self.parameters])
         state = self.optimizer.state_dict()["state"]
         self.states.append(
-            {
-                i: {k: v.copy() if hasattr(v, "copy") else v for k, v in s.items()}
-                for i, s in state.items()
-            }
+            {i: {k: v.copy() if hasattr(v, "copy") else v for k, v in s.items()} for i, s in state.items()}
         )
 
 
@@ -485,9 +459,7 @@ def network(sizes: list[int], activation: str, start: str, draw: int) -> nn.Sequ
     ``sure of ●`` sets the last bias to −8: every point gets class ● with probability 0.9997.
     """
     layers: list[nn.Module] = []
-    kept = (
-        rng().bit_generator.state
-    )  # making a layer draws numbers; a lesson's own must stay as they are
+    kept = rng().bit_generator.state  # making a layer draws numbers; a lesson's own must stay as they are
     generator = np.random.default_rng(draw)
     for inputs, outputs in zip(sizes, sizes[1:]):
         linear = nn.Linear(inputs, outputs).double()
