@@ -93,12 +93,13 @@ class Optimizer:
                 if p.grad.shape != p.shape:
                     shapes = f"gradient {p.grad.shape} and parameter {p.shape}"
                     raise ValueError(f"step: {shapes} differ in shape. Use backward() to make gradients.")
+            values, gradients = [p.data for p in ready], [p.grad for p in ready]
             states = [self.state.setdefault(id(p), {}) for p in ready]
-            if self._fused and ready and kernels.fit(*(p.data for p in ready), *(p.grad for p in ready)):
-                self._fused([p.data for p in ready], [p.grad for p in ready], group, states)
+            if self._fused and ready and kernels.fit(*values, *gradients):
+                self._fused(values, gradients, group, states)
             else:
-                for p, state in zip(ready, states):
-                    self._update(p.data, p.grad, group, state)
+                for value, gradient, state in zip(values, gradients, states):
+                    self._update(value, gradient, group, state)
             for p in ready:
                 p.version = now()
 
