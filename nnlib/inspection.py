@@ -16,7 +16,7 @@ import numpy as np
 from . import autograd
 from . import functional as F
 from .core import Tensor, ones_like, zeros
-from .layers import Linear, _Conv
+from .layers import _Weighted
 from .module import Module, Sequential
 
 __all__ = [
@@ -251,7 +251,7 @@ def summary(module: Module, input_shape: tuple[int, ...]) -> Summary:
     def record(name: str, layer: Module, inputs: Any, output: Any) -> None:
         nonlocal macs
         own = 0
-        if isinstance(layer, (Linear, _Conv)):  # every element of the output is a dot product with its weights
+        if isinstance(layer, _Weighted):  # every element of the output is a dot product with its weights
             own = output.numel() * math.prod(layer.weight.shape[1:])
         macs += own
         if not list(layer.children()):
@@ -334,21 +334,18 @@ def receptive_field(layers: Any, input_shape: tuple[int, ...] | None = None) -> 
 
 def _windows_of(layers: Any) -> Iterator[tuple[Any, Any, Any]]:
     """(kernel, stride, dilation) of each layer of a chain."""
-    if isinstance(layers, Module) and not isinstance(layers, Sequential):
-        settings = {**vars(layers), **vars(layers).get("settings", {})}
-        if "kernel_size" in settings:
+    for layer in [layers] if isinstance(layers, Module) else layers:
+        settings = {**vars(layer), **vars(layer).get("settings", {})} if isinstance(layer, Module) else {}
+        if isinstance(layer, Sequential):
+            yield from _windows_of(list(layer))
+        elif not isinstance(layer, Module):
+            yield layer
+        elif "kernel_size" in settings:
             yield settings["kernel_size"], settings["stride"], settings.get("dilation", 1)
-        elif list(layers.children()):
+        elif list(layer.children()):
             raise ValueError(
-                f"receptive_field: {type(layers).__name__} may have branches. Pass input_shape, e.g. (1, 3, 64, 64)."
+                f"receptive_field: {type(layer).__name__} may have branches. Pass input_shape, e.g. (1, 3, 64, 64)."
             )
-        return
-    for layer in layers:
-        if isinstance(layer, Module):
-            yield from _windows_of(layer)
-        else:
-            k, s, d = layer
-            yield k, s, d
 
 
 def _one_number(values: Any) -> Any:

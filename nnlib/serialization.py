@@ -88,7 +88,10 @@ def _host(value: Any) -> np.ndarray:
 def _plan(obj: Any, arrays: dict[str, np.ndarray], path: str) -> Any:
     """``obj`` as JSON, its arrays taken out under their path."""
     if isinstance(obj, dict):
-        return {"dict": [[_key(key), _plan(value, arrays, f"{path}/{key}")] for key, value in obj.items()]}
+        for key in obj:
+            if not isinstance(key, (str, int)):
+                raise TypeError(f"save: dict keys must be str or int, got {type(key).__name__}. Use str(key).")
+        return {"dict": [[key, _plan(value, arrays, f"{path}/{key}")] for key, value in obj.items()]}
     if isinstance(obj, (list, tuple)):
         kind = "list" if isinstance(obj, list) else "tuple"
         return {kind: [_plan(value, arrays, f"{path}/{i}") for i, value in enumerate(obj)]}
@@ -99,12 +102,6 @@ def _plan(obj: Any, arrays: dict[str, np.ndarray], path: str) -> Any:
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return {"plain": obj}
     raise TypeError(f"save: {path or 'the object'} is a {type(obj).__name__}. Save model.state_dict(), not the model.")
-
-
-def _key(key: Any) -> Any:
-    if not isinstance(key, (str, int)):
-        raise TypeError(f"save: dict keys must be str or int, got {type(key).__name__}.")
-    return key
 
 
 def _build(plan: Any, arrays: dict[str, np.ndarray]) -> Any:
