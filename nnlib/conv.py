@@ -522,21 +522,17 @@ def _pair(name: str, argument: str, value: Any, n: int, least: int) -> tuple[int
     return tuple(map(int, values))
 
 
-_AXES = {1: ("L",), 2: ("H", "W")}
-_KERNEL = {1: ("k",), 2: ("kh", "kw")}
-
-
 def _check_input(name: str, n: int, x: Array) -> None:
     if x.ndim not in (n + 1, n + 2):
         missing = n + 2 - x.ndim
         fix = f"x.reshape({', '.join(['1'] * missing + [str(m) for m in x.shape])})" if missing > 0 else "fewer axes"
-        raise ValueError(f"{name}: expects input (N, C, {', '.join(_AXES[n])}), got {x.shape}. Use {fix}.")
+        raise ValueError(f"{name}: expects input (N, C, {'L' if n == 1 else 'H, W'}), got {x.shape}. Use {fix}.")
 
 
 def _settings(name, x, w, b, stride, padding, dilation, groups):
     """Check a convolution; return stride, padding [(before, after), …] and dilation per axis."""
     n = 2 if name.endswith("2d") else 1
-    axes, kernel_axes = ", ".join(_AXES[n]), ", ".join(_KERNEL[n])
+    axes, kernel_axes = ("L", "k") if n == 1 else ("H, W", "kh, kw")
     if w.ndim != n + 2:
         raise ValueError(f"{name}: weight must have shape (F, C/groups, {kernel_axes}), got {w.shape}. Reshape it.")
     (groups,) = _pair(name, "groups", groups, 1, 1)

@@ -1280,8 +1280,7 @@ def matmul(input: Array, other: Array):
     """
     x, y = input, other
     if not (getattr(x, "ndim", 0) and getattr(y, "ndim", 0)):
-        shapes = f"{np.shape(x)} and {np.shape(y)}"
-        raise ValueError(f"matmul: needs at least one axis each, got {shapes}. Use x * y for numbers.")
+        raise ValueError(f"matmul: needs an axis each, got {np.shape(x)} and {np.shape(y)}. Use x * y for numbers.")
     if x.shape[-1] != (n := y.shape[-2 if y.ndim > 1 else 0]):
         wanted = f"the last axis of the first ({x.shape[-1]}) must equal the {'second to ' * (y.ndim > 1)}last"
         raise ValueError(f"matmul: {x.shape} @ {y.shape}: {wanted} of the second ({n}). Transpose one (.T or .mT).")
@@ -1627,13 +1626,6 @@ def cumprod(input: Tensor, dim: int) -> Tensor:
 # ---------------------------------------------------------------------------------------------- shapes
 
 
-def _size_of(name: str, x: Array, shape: Sequence[int]) -> tuple[int, ...]:
-    size, known = tuple(shape), math.prod(n for n in shape if n != -1)
-    if size.count(-1) > 1 or (known != x.size if -1 not in size else not known or x.size % known):
-        raise ValueError(f"{name}: the {x.size} elements of {x.shape} do not fit {size}. Use -1 for one axis.")
-    return size
-
-
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """The same elements in another shape; one length may be −1.  PyTorch: ``torch.reshape``.
 
@@ -1645,8 +1637,10 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
 
 @op
 def _reshape(input: Array, shape: Any):
-    before = input.shape
-    return input.reshape(_size_of("reshape", input, shape)), lambda g: g.reshape(before)
+    x, size, known = input, tuple(shape), math.prod(n for n in shape if n != -1)
+    if size.count(-1) > 1 or (known != x.size if -1 not in size else not known or x.size % known):
+        raise ValueError(f"reshape: the {x.size} elements of {x.shape} do not fit {size}. Use -1 for one axis.")
+    return x.reshape(size), lambda g: g.reshape(x.shape)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -1760,10 +1754,9 @@ def cat(tensors: Arrays, dim: int = 0):
         raise TypeError(f"cat: tensors must be a list of Tensors with axes, got {came}. Use stack([…]) for 0-d ones.")
     xp = get_array_module(*tensors)
     axis = _axis("cat", tensors[0], dim)
+    rest = lambda t: (t.ndim, *t.shape[:axis], *t.shape[axis + 1 :])
     for i, t in enumerate(tensors):
-        if t.ndim != tensors[0].ndim or builtins.any(
-            a != b for k, (a, b) in enumerate(zip(t.shape, tensors[0].shape)) if k != axis
-        ):
+        if rest(t) != rest(tensors[0]):
             shapes = f"tensor {i} of shape {t.shape} and tensor 0 of shape {tensors[0].shape}"
             raise ValueError(f"cat: {shapes} may differ only along dim {dim}. Use stack for a new axis.")
     ends = np.cumsum([t.shape[axis] for t in tensors])
@@ -2282,8 +2275,11 @@ def _in_place(name: str, symbol: str) -> Any:
 
 
 def _logical(name: str) -> Any:
-    method = f"__{name}__"
-    return lambda self, other: Tensor(getattr(self.data, method)(other.data if isinstance(other, Tensor) else other))
+    def combine(input: Tensor, other: Any) -> Tensor:
+        return Tensor(getattr(operator, name)(input.data, other.data if isinstance(other, Tensor) else other))
+
+    combine.__name__ = f"bitwise_{name.strip('_')}"
+    return _guarded(combine)
 
 
 def _as_dtype(dtype: Any) -> Any:
@@ -2336,8 +2332,9 @@ for _name, _symbol in (("add", "+"), ("sub", "-"), ("mul", "*"), ("truediv", "/"
     _function = _in_place(_name, _symbol)
     setattr(Tensor, f"__i{_name}__", _function)
     setattr(Tensor, _name.removeprefix("true") + "_", _function)
-for _name in ("and", "or", "xor"):
-    setattr(Tensor, f"__{_name}__", _logical(_name))
+for _name in ("and_", "or_", "xor"):
+    for _side in ("", "r"):
+        setattr(Tensor, f"__{_side}{_name.strip('_')}__", _logical(_name))
 for _name, _dtype in (("float", float32), ("double", float64), ("long", int64), ("int", int32), ("bool", bool_)):
     setattr(Tensor, _name, _as_dtype(_dtype))
 Tensor.__invert__ = lambda self: Tensor(~self._data)  # type: ignore[attr-defined]
