@@ -51,8 +51,8 @@ class Module:
     6.0
     """
 
+    _shown = ""  # what repr shows of the settings, a format of attributes: "{num_features}, eps={eps}"
     training: bool
-    _shown = ""
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Any]
     _modules: dict[str, Module | None]
@@ -86,8 +86,7 @@ class Module:
                 "Parameters, which parameters() cannot see. Use nn.ModuleList([...])."
             )
         own = self.__dict__
-        old = _store_of(own, name)
-        new: Any = None  # None: a plain attribute
+        old, new = _store_of(own, name), None  # the dict that holds the name, the one that will; None: plain attributes
         if isinstance(value, (Parameter, Module)):
             new = self._parameters if isinstance(value, Parameter) else self._modules
         elif value is None or old is own.get("_buffers"):
@@ -311,7 +310,7 @@ class Module:
     # -- printing
 
     def extra_repr(self) -> str:
-        """The settings shown in ``repr``: those in the text ``_shown``, unless a subclass says more."""
+        """The settings shown in ``repr``."""
         return self._shown.format_map(self.__dict__)
 
     def __repr__(self) -> str:
