@@ -372,8 +372,8 @@ KERNEL channel_moments(const T* x, Rows at, T* parts, long long n) {
     if (threadIdx.x == 0) part[0] = m.n, part[1] = m.mean, part[2] = m.m2;
 }
 
-// Normalise, and move the running statistics (may be null). S: 0 if mean and var are given, 1 if this block has its channel
-// to itself and takes the moments first, else those of S parts are joined.
+// Normalise, and move the running statistics (may be null). S: 0 if those are used, 1 if this block has its channel to itself
+// and takes the moments first, else those of S parts are joined. mean and var keep what was used, for the way back.
 KERNEL batch_norm(const T* x, Rows at, const T* parts, T* mean, T* var, const T* weight, const T* bias,
                   T* running_mean, T* running_var, T* out, Rows to, long long n, long long S, double momentum, double eps) {
     const int c = blockIdx.y;
@@ -383,12 +383,12 @@ KERNEL batch_norm(const T* x, Rows at, const T* parts, T* mean, T* var, const T*
         const T* part = parts + (c * S + s) * 3;
         m = join(m, Moments{part[0], part[1], part[2]});
     }
-    const T mu = S ? m.mean : mean[c], v = S ? m.m2 / m.n : var[c];
+    const T mu = S ? m.mean : running_mean[c], v = S ? m.m2 / m.n : running_var[c];
     const T slope = (weight ? weight[c] : T(1)) / sqrt(v + T(eps)), shift = bias ? bias[c] : T(0);
     CHANNEL(q, r, at, n) out[to.at(c, q, r)] = (x[at.at(c, q, r)] - mu) * slope + shift;
-    if (S && blockIdx.x == 0 && threadIdx.x == 0) {
+    if (blockIdx.x == 0 && threadIdx.x == 0) {
         mean[c] = mu, var[c] = v;
-        if (running_mean) {
+        if (S && running_mean) {
             running_mean[c] += T(momentum) * (mu - running_mean[c]);
             running_var[c] += T(momentum) * (m.m2 / (m.n - 1) - running_var[c]);
         }

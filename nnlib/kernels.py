@@ -122,9 +122,9 @@ def elementwise(name: str, *arrays: Any) -> Any:
 
 
 def add(x: Any, y: Any) -> Any:
-    """x + y; two images with their channels first in memory (a residual block's) stay so, which CuPy's + forgets."""
-    alike = fit(x, y) and x.shape == y.shape and x.strides == y.strides and _channels_first(x)
-    return elementwise("add", x, y) if alike else x + y
+    """x + y; images with their channels first in memory (a residual block's) stay so, which CuPy's + forgets."""
+    x, y = (y, x) if _channels_first(y) else (x, y)
+    return elementwise("add", x, y) if fit(x, y) and x.shape == y.shape and _channels_first(x) else x + y
 
 
 def product(left: Any, right: Any) -> Any:
@@ -258,7 +258,8 @@ def _weights_grad(g: Any, N: int, shape: Any, per: int, x: Any = None, mean: Any
     across, S = (-(-K // 32), N // 64) if per == 1 else (K, N * per // 4096)
     S = min(max(S, 1), 64)
     M = 1 if x is None else x.size // max(mean.size, 1)
-    args = (xp.ascontiguousarray(g), dw, db, xp.empty((S, 2, K), g.dtype), _counters(g, across), N, K, M, per)
+    joined = (xp.empty((S, 2, K), g.dtype), _counters(g, across)) if S > 1 else (None, None)
+    args = (xp.ascontiguousarray(g), dw, db, *joined, N, K, M, per)
     launch("norm_weights_grad", g, (x, mean, scale, *args), (across, S))
     return dw, db
 
@@ -287,24 +288,26 @@ def batch_norm(
     n = x.size // max(C, 1)
     S = 1 if C >= 512 else min(max(n // 4096, 1), 64)
     x, at = _channel_rows(x)
-    out = xp.empty((C, N, *x.shape[2:]), x.dtype).swapaxes(0, 1)  # channels first in memory, as a convolution's
+
+    def fresh() -> Any:  # in memory as x is: in order, or channels first as a convolution's
+        if x.flags.c_contiguous:
+            return xp.empty(x.shape, x.dtype)
+        return xp.empty((C, N, *x.shape[2:]), x.dtype).swapaxes(0, 1)
+
+    out, mean, var, parts = fresh(), xp.empty(C, x.dtype), xp.empty(C, x.dtype), None
     _, to = _channel_rows(out)
-    mean, var, parts = running_mean, running_var, None
     alone, spread = ((1, C if n else 0), _threads(n, 512)), ((-(-n // 1024), C), 256)
-    if training:
-        mean, var, parts = xp.empty(C, x.dtype), xp.empty(C, x.dtype), xp.empty((C, S, 3), x.dtype)
-        if S > 1:
-            launch("channel_moments", x, (x, at, parts, n), (S, C))
-    moving = (running_mean, running_var) if training else (None, None)
+    if training and S > 1:
+        parts = xp.empty((C, S, 3), x.dtype)
+        launch("channel_moments", x, (x, at, parts, n), (S, C))
     numbers = (n, training * S, float(momentum or 0), float(eps))
-    args = (x, at, parts, mean, var, weight, bias, *moving, out, to, *numbers)
+    args = (x, at, parts, mean, var, weight, bias, running_mean, running_var, out, to, *numbers)
     launch("batch_norm", x, args, *(alone if training and S == 1 else spread))
-    mean, var = (mean, var) if training else (mean.copy(), var.copy())  # later steps move the running ones
 
     @once
     def backward(g: Any) -> tuple[Any, Any, Any]:
         g, up = _channel_rows(g)
-        dx, dw, db = xp.empty((C, N, *x.shape[2:]), x.dtype).swapaxes(0, 1), xp.empty(C, x.dtype), xp.empty(C, x.dtype)
+        dx, dw, db = fresh(), xp.empty(C, x.dtype), xp.empty(C, x.dtype)
         sums = xp.empty((C, S, 2), x.dtype)
         if S > 1:
             launch("channel_sums", x, (x, at, g, up, mean, sums, n), (S, C))

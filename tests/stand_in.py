@@ -230,6 +230,21 @@ class ndarray:
         return (2, 0)  # kDLCUDA: nobody can take it on the host
 
 
+def computed(name: str, values: list[Any], **options: Any) -> Any:
+    """A NumPy function of the values; while nothing but launches is counted, an array of its shape and type instead."""
+    function = getattr(np, name)
+    if not state.dry:
+        return function(*values, **options)
+    arrays = [v for v in values if isinstance(v, np.ndarray)]
+    like = [np.ones((1,) * min(v.ndim, 2), v.dtype) if isinstance(v, np.ndarray) else v for v in values]
+    dtype = function(*like, **options).dtype
+    if name != "matmul":
+        return np.empty(np.broadcast_shapes(*(a.shape for a in arrays)), dtype)
+    a, b = arrays
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return np.empty((*lead, *a.shape[-2:-1], *(b.shape[-1:] if b.ndim > 1 else ())), dtype)
+
+
 def _operator(name: str, ufunc: str, reflected: bool = False, in_place: bool = False) -> Any:
     def operate(self: ndarray, *others: Any) -> Any:
         for other in others:
@@ -239,10 +254,11 @@ def _operator(name: str, ufunc: str, reflected: bool = False, in_place: bool = F
                 return NotImplemented
         values = [self._a, *map(host, others)]
         if in_place:
-            getattr(np, ufunc)(*values, out=self._a)
+            if not state.dry:
+                getattr(np, ufunc)(*values, out=self._a)
             worked(ufunc, self, self, *others)
             return self
-        result = device(getattr(np, ufunc)(*(values[::-1] if reflected else values)), contiguous=True)
+        result = device(computed(ufunc, values[::-1] if reflected else values), contiguous=True)
         return made(ufunc, result, self, *others)
 
     operate.__name__ = name
@@ -292,7 +308,8 @@ def _ufunc_of(name: str) -> Any:
             if not isinstance(value, (ndarray, *SCALARS)):
                 raise TypeError(f"Unsupported type {type(value)}")
         if out is None:
-            return made(name, device(numpys(*map(host, args), casting=casting, dtype=dtype), contiguous=True), *args)
+            result = computed(name, [*map(host, args)], casting=casting, dtype=dtype)
+            return made(name, device(result, contiguous=True), *args)
         if not isinstance(out, ndarray):
             raise TypeError(f"out must be a device array, not {type(out)}")
         numpys(*map(host, args), out=out._a, casting=casting, dtype=dtype)
@@ -509,7 +526,8 @@ class RawModule:
             kept = [self._argument(name, kind, value) for kind, value in zip(types, args)]
             pointers = (ctypes.c_void_p * len(kept))(*(k.ctypes.data for k in kept))
             places = (ctypes.c_int * 3)(*grid, *(1,) * (3 - len(grid)))
-            if fault := getattr(self._library, f"run_{name}")(places, block[0], pointers):
+            computing = not state.dry or name == "store"  # what is counted is in the table
+            if fault := computing and getattr(self._library, f"run_{name}")(places, block[0], pointers):
                 raise AssertionError(f"{name}: {FAULTS[fault]}")
             launches.append(name)
             arrays = [a for a in args if isinstance(a, ndarray)]
@@ -557,6 +575,10 @@ class ElementwiseKernel:
     def __call__(self, *args: Any) -> Any:
         n = len(self.inputs)
         assert len(args) in (n, n + len(self.outputs)), f"{self.name} takes {n} arguments"
+        if state.dry:
+            launches.append(self.name)
+            worked(self.name, *args)
+            return args[-1]
         values = [np.asarray(host(a)) for a in args[:n]]
         dtype = next(a.dtype for a in args if isinstance(a, ndarray))
         assert all(a.dtype == dtype for a in args if isinstance(a, ndarray)), f"{self.name}: mixed dtypes"
@@ -655,14 +677,15 @@ class Stream:
         state.synchronized += 1
 
     def begin_capture(self, mode: Any = None) -> None:
-        self.capturing = True
+        self.capturing, self.begun = True, len(work)
 
     def end_capture(self) -> Any:
         self.capturing = False
-        graph = SimpleNamespace(launched=0)
+        graph, captured = SimpleNamespace(launched=0), work[self.begun :]
 
         def launch(stream: Any = None) -> None:
             graph.launched += 1
+            work.extend(captured)
 
         graph.launch = launch
         return graph
@@ -695,7 +718,23 @@ def _entered(*args: Any) -> Iterator[None]:
     yield
 
 
-state = SimpleNamespace(stream=Stream(null=True), synchronized=0, emptied=0, pinned=0, devices=1)
+state = SimpleNamespace(stream=Stream(null=True), synchronized=0, emptied=0, pinned=0, devices=1, dry=False)
+
+
+def counted(build: Any) -> list[tuple[str, int]]:
+    """What the third ``step()`` of ``step = build()`` launches, and the bytes of each launch.
+
+    Nothing is computed, so arrays of any size will do.
+    """
+    state.dry = True
+    try:
+        step = build()
+        for _ in range(3):
+            work.clear()
+            step()
+        return [*work]
+    finally:
+        state.dry = False
 
 
 def module() -> ModuleType:
