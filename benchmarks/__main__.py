@@ -10,11 +10,13 @@ import argparse
 import importlib.metadata
 import importlib.util
 import json
+import math
 import os
 import platform
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,25 +33,25 @@ EXTRA = {
 }  # fmt: skip
 
 
-def run_once(name: str, library: str, seconds: float, threads: int, device: str = "cpu") -> dict[str, float]:
+def run_once(
+    name: str, library: str, seconds: float, threads: int, device: str = "cpu", timeout: float = 600
+) -> dict[str, float]:
     """One worker's figures; raises RuntimeError with its last line if it failed."""
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads))
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.worker", name, library, str(seconds), device],
-        capture_output=True, text=True, cwd=HERE.parent, env=environment, timeout=600,
+        capture_output=True, text=True, cwd=HERE.parent, env=environment, timeout=timeout,
     )  # fmt: skip
     if done.returncode:
-        raise RuntimeError(f"{name} with {library}: {done.stderr.strip().splitlines()[-1]}")
+        raise RuntimeError(f"{name} with {library}: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def compare(
-    names: list[str], rounds: int, seconds: float, threads: int, device: str = "cpu"
-) -> list[dict[str, Any]]:
-    """A row per workload: per library the median over rounds and the range, and nnlib's ratio to PyTorch."""
+def compare(names: list[str], rounds: int, seconds: float, threads: int) -> list[dict[str, Any]]:
+    """A row per workload."""
     from tqdm import tqdm
 
-    chosen = gpu.WORKLOADS if device == "cuda" else {**WORKLOADS, **EXTRA}
+    chosen = {**WORKLOADS, **EXTRA}
     found = [library for library in LIBRARIES if importlib.util.find_spec(library)]
     jobs = [(name, library) for name in names for library in found if library in chosen[name].build]
     results: dict[tuple[str, str], list[dict[str, float]]] = {job: [] for job in jobs}
@@ -58,23 +60,23 @@ def compare(
             for _ in range(rounds):  # the libraries take turns, so that a slow minute hits all of them
                 for job in [job for job in jobs if job[0] == name]:
                     bar.set_description(" ".join(job))
-                    results[job].append(run_once(*job, seconds, threads, device))
+                    results[job].append(run_once(*job, seconds, threads))
                     bar.update()
-    rows = []
-    for name in names:
-        row: dict[str, Any] = {key: getattr(chosen[name], key) for key in ("name", "what", "owed", "goal")}
-        for library in found:
-            if (name, library) in results:
-                medians = [r["median"] for r in results[name, library]]
-                keys = results[name, library][0]
-                row[library] = {key: statistics.median(r[key] for r in results[name, library]) for key in keys}
-                row[library].update(low=min(medians), high=max(medians))
-        if "torch" in row and "nnlib" in row:
-            ratios = [a["median"] / b["median"] for a, b in zip(results[name, "nnlib"], results[name, "torch"])]
-            row["ratio"] = statistics.median(ratios)
-            row["ratios"] = [min(ratios), max(ratios)]
-        rows.append(row)
-    return rows
+    return [summary(chosen[n], {lib: results[n, lib] for lib in found if (n, lib) in results}) for n in names]
+
+
+def summary(work: Workload, results: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
+    """A row: per library the median over rounds and the range, and nnlib's ratio to PyTorch."""
+    row: dict[str, Any] = {key: getattr(work, key) for key in ("name", "what", "owed", "goal")}
+    for library, runs in results.items():
+        if runs:
+            medians = [run["median"] for run in runs]
+            row[library] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+            row[library].update(low=min(medians), high=max(medians))
+    if "torch" in row and "nnlib" in row:
+        ratios = [a["median"] / b["median"] for a, b in zip(results["nnlib"], results["torch"])]
+        row["ratio"], row["ratios"] = statistics.median(ratios), [min(ratios), max(ratios)]
+    return row
 
 
 def _quantity(name: str, figures: dict[str, float] | None) -> str:
@@ -143,15 +145,16 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="processes per library and workload")
     parser.add_argument("--seconds", type=float, default=1.5, help="time per process")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="BLAS threads")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda: the workloads of a GPU")
+    parser.add_argument("--device", choices=("cpu", "cuda", "stand-in"), default="cpu",
+        help="cuda: the workloads of a GPU; stand-in: those, small, on the tests' stand-in for CuPy")  # fmt: skip
     parser.add_argument("--write", action="store_true", help="update benchmarks/README.md and its plot")
     arguments = parser.parse_args()
-    everything = list(gpu.WORKLOADS) if arguments.device == "cuda" else [*WORKLOADS, *EXTRA]
+    everything = [*WORKLOADS, *EXTRA] if arguments.device == "cpu" else list(gpu.WORKLOADS)
     asked = [w.lower() for w in arguments.workloads] or [""]
     names = [n for n in everything if any(w in n.lower() for w in asked)]
     if not names:
         parser.error(f"no workload is called {arguments.workloads}; there are {', '.join(everything)}")
-    if arguments.device == "cuda":
+    if arguments.device != "cpu":
         return on_gpu(names, arguments)
     rows = compare(names, arguments.rounds, arguments.seconds, arguments.threads)
     print(machine(arguments.threads))
@@ -166,23 +169,52 @@ def main() -> int:
     return 0
 
 
-def on_gpu(names: list[str], arguments: argparse.Namespace) -> int:
-    """The same for a GPU: another table, with the card's ceilings."""
+def on_gpu(names: list[str], arguments: argparse.Namespace, end: float = math.inf) -> int:
+    """The same for a GPU: another table, with the card's ceilings.
+
+    What fails, or takes too long, is left out of the table and said below it; every workload gets its first round
+    before any gets a second, and the table is printed (and written) after each round: so a first run brings back most.
+    """
     import nnlib as nn
 
-    if not nn.cuda.is_available():
+    device = arguments.device
+    if device == "cuda" and not nn.cuda.is_available():
         print(f"--device cuda needs a GPU with CuPy: {nn.cuda._problem}.", file=sys.stderr)
         return 1
-    top = run_once("ceilings", "nnlib", arguments.seconds, arguments.threads, "cuda")
-    rows = compare(names, arguments.rounds, arguments.seconds, arguments.threads, "cuda")
-    text = f"{gpu.card()}\n\n{gpu.table(rows, top)}"
-    print(text)
-    if arguments.write:
-        readme = HERE / "README.md"
-        before, mark, after = readme.read_text(encoding="utf-8").partition("<!-- results on a GPU -->")
-        rest = "".join(after.partition("\n## ")[1:])
-        readme.write_text(f"{before}{mark}\n\n{text}\n{rest}", encoding="utf-8")
-    return 0
+    failures: list[str] = []
+
+    def attempt(name: str, library: str) -> dict[str, float] | None:
+        left = end - time.monotonic()
+        if left < 5:
+            failures.append(f"{name} with {library}: no time left")
+            return None
+        try:
+            return run_once(name, library, arguments.seconds, arguments.threads, device, min(left, 150))
+        except (RuntimeError, subprocess.TimeoutExpired, ValueError) as error:
+            failures.append(str(error).replace("\n", " ")[:300])
+            print(f"failed: {failures[-1]}", flush=True)
+            return None
+
+    top = attempt("ceilings", "nnlib") or {"flops": math.nan, "bandwidth": math.nan}
+    libraries = [library for library in ("nnlib", "torch") if importlib.util.find_spec(library)]
+    results: dict[str, dict[str, list[dict[str, float]]]] = {name: {lib: [] for lib in libraries} for name in names}
+    for turn in range(arguments.rounds):
+        for name in names:
+            runs = {library: attempt(name, library) for library in libraries}
+            said = ", ".join(f"{library} {run['median'] * 1e3:.3g} ms" for library, run in runs.items() if run)
+            print(f"{name}: {said}", flush=True)
+            for library, run in runs.items():
+                if run and (all(runs.values()) or not turn):  # ratios are of pairs
+                    results[name][library].append(run)
+        text = f"{gpu.card(device)}\n\n{gpu.table([summary(gpu.WORKLOADS[n], results[n]) for n in names], top)}"
+        text += "".join(f"\n\nFailed: {failure}" for failure in dict.fromkeys(failures))
+        print(f"\nafter round {turn + 1}:\n{text}\n", flush=True)
+        if arguments.write and device == "cuda":
+            readme = HERE / "README.md"
+            before, mark, after = readme.read_text(encoding="utf-8").partition("<!-- results on a GPU -->")
+            rest = "".join(after.partition("\n## ")[1:])
+            readme.write_text(f"{before}{mark}\n\n{text}\n{rest}", encoding="utf-8")
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

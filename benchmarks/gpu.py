@@ -2,6 +2,8 @@
 
 ``python -m benchmarks.gpu`` does everything for a card in one call of under ten minutes: it says what is there, runs
 the tests of the device on CuPy, times the workloads, and with ``--write`` puts the figures into the README beside this.
+Nothing that fails keeps the rest from running. ``--dry-run`` goes the same way without a GPU, on the tests' stand-in
+for CuPy, and ``--count`` says what the steps launch and move, at full size.
 
 A workload is a function of the library's names and of its sizes, so that a test can run it small on any machine.
 """
@@ -9,14 +11,15 @@ A workload is a function of the library's names and of its sizes, so that a test
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import math
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,10 @@ from .workloads import Step, Workload, _random, _training, load, measure
 WORKLOADS: dict[str, Workload] = {}
 BUDGET = 570  # seconds for the whole call
 HERE = Path(__file__).parent
+PACKAGES = {"cupy-cuda12x", "cupy-cuda13x", "cupy", "torch", "numpy"}
+_KERNELS = "windows or pools or rows or channels or variance or class or launch or parameter or capture"
+CHECKS = {"kernels and graphs": _KERNELS, "ops": "test_an_op", "the rest": f"not test_an_op and not ({_KERNELS})"}
+DRY_CHECKS = {"the stand-in": "test_there_are_at_least_forty"}
 
 
 def workload(name: str, owed: float, **small: int) -> Callable[[Any], Any]:
@@ -175,15 +182,50 @@ def ceilings(t: Any, n: int = 8192, copied: int = 2**28) -> dict[str, float]:
     return found
 
 
-def main(name: str, library: str, seconds: float) -> dict[str, float]:
-    """The figures of one run in this process: seconds per step, and what was counted."""
-    t = load(library, "cuda")
+def main(name: str, library: str, seconds: float, device: str = "cuda") -> dict[str, float]:
+    """The figures of one run in this process: seconds per step, and what was counted. ``device`` may be "stand-in"."""
+    if device == "stand-in":
+        from tests import stand_in
+
+        with stand_in.installed():
+            return _figures(name, load(library, "cuda" if library == "nnlib" else "cpu"), seconds, small=True)
+    return _figures(name, load(library, device), seconds)
+
+
+def _figures(name: str, t: Any, seconds: float, small: bool = False) -> dict[str, float]:
     if name == "ceilings":
-        return ceilings(t)
-    step, macs, traffic = WORKLOADS[name].build[library](t)
-    found = measure(step, seconds, t.lib.cuda.synchronize)
-    peak = t.lib.cuda.memory_reserved()
-    return {**found, "macs": macs, "traffic": traffic, "memory": peak}
+        return ceilings(t, 64, 2**10) if small else ceilings(t)
+    step, macs, traffic = WORKLOADS[name].build[t.lib.__name__](t, **(WORKLOADS[name].small if small else {}))
+    found = measure(step, seconds, t.lib.cuda.synchronize if t.device == "cuda" else lambda: None)
+    return {**found, "macs": macs, "traffic": traffic, "memory": t.lib.cuda.memory_reserved()}
+
+
+def launches(names: Iterable[str] = WORKLOADS) -> str:
+    """What a step of nnlib launches and has to move, as a Markdown table; counted on the stand-in, on any machine.
+
+    Each array that a launch reads or writes counts once.
+    """
+    from tests import stand_in
+
+    own = "nnlib's kernels"
+    lines = [f"| step of | launches | {own} | cuBLAS | CuPy's | moved | of it by {own} | multiply-adds |"]
+    lines += ["|" + "---|" * 8]
+    for name in names:
+        with stand_in.installed():
+            macs = 0
+
+            def build(name: str = name) -> Step:
+                nonlocal macs
+                step, macs, _ = WORKLOADS[name].build["nnlib"](load("nnlib", "cuda"))
+                return step
+
+            work = stand_in.counted(build)
+        groups = [[b for k, b in work if k.startswith("nnlib_")], [b for k, b in work if k == "matmul"]]
+        amounts = [len(work), *map(len, groups), len(work) - sum(map(len, groups))]
+        moved = [f"{sum(b for _, b in work) / 1e6:,.0f} MB", f"{sum(groups[0]) / 1e6:,.0f} MB"]
+        cells = [name, *map(str, amounts), *moved, f"{macs / 1e9:,.3g} G" if macs else ""]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def table(rows: list[dict[str, Any]], top: dict[str, float]) -> str:
@@ -206,24 +248,18 @@ def table(rows: list[dict[str, Any]], top: dict[str, float]) -> str:
     return "\n".join(lines)
 
 
-def card() -> str:
+def card(device: str = "cuda") -> str:
     """What the figures depend on."""
+    if device != "cuda":
+        return "The tests' stand-in for CuPy, tiny sizes: the times mean nothing."
     import cupy
 
     import nnlib as nn
 
-    versions = f"CuPy {cupy.__version__}, CUDA {cupy.cuda.runtime.runtimeGetVersion()}"
-    torch = [p.version for p in _installed("torch")]
-    return f"{nn.cuda.get_device_name()}; {versions}; PyTorch {torch[0] if torch else 'not installed'}"
-
-
-def _installed(name: str) -> list[SimpleNamespace]:
-    import importlib.metadata
-
-    try:
-        return [SimpleNamespace(version=importlib.metadata.version(name))]
-    except importlib.metadata.PackageNotFoundError:
-        return []
+    runtime = cupy.cuda.runtime
+    versions = f"CUDA {runtime.runtimeGetVersion()}, driver {runtime.driverGetVersion()}"
+    packages = [f"{p.metadata['Name']} {p.version}" for p in importlib.metadata.distributions() if p.name in PACKAGES]
+    return f"{nn.cuda.get_device_name()}; {versions}; {', '.join(sorted(packages))}"
 
 
 def everything() -> int:
@@ -231,27 +267,38 @@ def everything() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the figures into benchmarks/README.md")
     parser.add_argument("--rounds", type=int, default=2, help="processes per library and workload")
+    parser.add_argument("--seconds", type=float, default=1.0, help="time per process")
+    parser.add_argument("--dry-run", action="store_true", help="on the tests' stand-in for CuPy, without a GPU")
+    parser.add_argument("--count", action="store_true", help="only say what a step launches and moves")
     arguments = parser.parse_args()
     import nnlib as nn
 
+    from .__main__ import on_gpu
+
     end = time.monotonic() + BUDGET
-    if not nn.cuda.is_available():
+    if arguments.count:
+        print(launches())
+        return 0
+    if not arguments.dry_run and not nn.cuda.is_available():
         print(f"benchmarks.gpu needs a GPU with CuPy: {nn.cuda._problem}.")
         return 1
-    print(card(), flush=True)
-    tests = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/test_device.py"]
-    timing = [sys.executable, "-m", "benchmarks", "--device", "cuda", f"--rounds={arguments.rounds}", "--seconds=1"]
-    timing += ["--write"] if arguments.write else []
-    codes = []
-    for command, most in ((tests, 270.0), (timing, math.inf)):
-        left = min(most, end - time.monotonic())
+    arguments.device = "stand-in" if arguments.dry_run else "cuda"
+    arguments.threads = os.cpu_count() or 1
+    print(card(arguments.device), flush=True)
+    codes = {}
+    checks = DRY_CHECKS if arguments.dry_run else CHECKS  # in processes of their own, as a broken kernel ends its own
+    for what, chosen in checks.items():
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_device.py", "-k", chosen]
+        print(f"checking {what}", flush=True)
         try:
-            codes.append(subprocess.run(command, cwd=HERE.parent, timeout=max(left, 1)).returncode)
+            codes[what] = subprocess.run(command, cwd=HERE.parent, timeout=100).returncode
         except subprocess.TimeoutExpired:
-            print(f"benchmarks.gpu: {' '.join(command[1:4])} was stopped after {left:.0f} s", flush=True)
-            codes.append(124)
-    print(f"tests: exit {codes[0]}; timing: exit {codes[1]}; {BUDGET - (end - time.monotonic()):.0f} s in all")
-    return max(codes)
+            print(f"{what}: stopped after 100 s", flush=True)
+            codes[what] = 124
+    codes["timing"] = on_gpu(list(WORKLOADS), arguments, end)
+    said = ", ".join(f"{what} {'passed' if not code else f'failed (exit {code})'}" for what, code in codes.items())
+    print(f"{said}; {BUDGET - (end - time.monotonic()):.0f} s in all")
+    return max(codes.values())
 
 
 if __name__ == "__main__":

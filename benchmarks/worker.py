@@ -26,8 +26,8 @@ def main(name: str, library: str, seconds: float, device: str = "cpu") -> dict[s
     """The figures of one run."""
     from . import gpu, workloads
 
-    if device == "cuda":
-        return gpu.main(name, library, seconds)
+    if device != "cpu":
+        return gpu.main(name, library, seconds, device)
 
     if name == "import":
         beyond = {"beyond NumPy": importing(library, after="numpy")["median"]} if library == "nnlib" else {}

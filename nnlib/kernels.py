@@ -123,8 +123,9 @@ def elementwise(name: str, *arrays: Any) -> Any:
 
 def add(x: Any, y: Any) -> Any:
     """x + y; images with their channels first in memory (a residual block's) stay so, which CuPy's + forgets."""
-    x, y = (y, x) if _channels_first(y) else (x, y)
-    return elementwise("add", x, y) if fit(x, y) and x.shape == y.shape and _channels_first(x) else x + y
+    if fit(x, y) and x.shape == y.shape and (_channels_first(x) or _channels_first(y)):
+        return elementwise("add", *((x, y) if _channels_first(x) else (y, x)))
+    return x + y
 
 
 def product(left: Any, right: Any) -> Any:

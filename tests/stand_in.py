@@ -534,9 +534,10 @@ class RawModule:
             if types[0] == "Parameter*":  # a table of pointers: p, m and v are read and written, g read
                 rows = arrays[0]._a.reshape(-1, 8)
                 given = (rows[:, [0, 0, 1, 2, 2, 3, 3]] != 0).sum(1)
-                worked(name, int((rows[:, 5] * given).sum()) * (4 if "-DSCALAR=float" in self.options else 8))
+                size = 4 if "-DSCALAR=float" in self.options else 8
+                worked(f"nnlib_{name}", size * int((rows[:, 5] * given).sum()))
             else:
-                worked(name, sum(a.nbytes for a in arrays))
+                worked(f"nnlib_{name}", *arrays)
 
         return run
 

@@ -5,6 +5,7 @@ Nothing here names NumPy's arrays and CuPy's at once without saying which way th
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import json
 import re
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import symtable
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ import nnlib as nn
 import nnlib.functional as F
 from benchmarks import gpu, workloads
 from benchmarks.__main__ import main as benchmarks
+from benchmarks.__main__ import on_gpu
 from benchmarks.workloads import load
 from tests import stand_in
 from tests.ops_table import CASES, Case
@@ -608,24 +611,46 @@ def test_a_parameter_may_lie_in_memory_in_any_order() -> None:
             np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
+LAUNCHES = {  # of a step: products of cuBLAS, nnlib's kernels (without store, for arrays that have moved), CuPy's
+    "MLP 4096": (8, "relu 2 relu_grad 2 cross_entropy 1 cross_entropy_grad 1 norm_weights_grad 3 sgd 1",
+        "add 3 ones_like 1"),
+    "MLP 64, captured": (8, "relu 2 relu_grad 2 cross_entropy 1 cross_entropy_grad 1 norm_weights_grad 3 sgd 1",
+        "add 3 ones_like 1 zeros 1"),
+    "LeNet 1024": (8, "im2col 2 col2im 1 relu 2 relu_grad 2 max_pool 2 max_pool_grad 2 cross_entropy 1 "
+        "cross_entropy_grad 1 norm_weights_grad 1 sgd 1",
+        "add 3 ascontiguousarray 1 ones_like 1 positive 2 reshape 1 sum 2"),
+    "ResNet-20 512": (59, "im2col 19 col2im 18 relu 19 relu_grad 19 add 9 batch_norm 19 batch_norm_grad 19 "
+        "channel_moments 19 channel_sums 19 cross_entropy 1 cross_entropy_grad 1 norm_weights_grad 1 sgd 1",
+        "add 29 mean 1 multiply 1 ones_like 1 positive 19 setitem 4 zeros 2 zeros_like 2"),
+    "ResNet-50 forward 64": (54, "im2col 20 relu 49 add 16 batch_norm 53 max_pool 1", "add 1 mean 1"),
+}  # fmt: skip
+
+
 @without_gpu
 @kernels_run
-def test_a_training_step_launches_what_was_counted() -> None:
-    """nnlib's own kernels in one step of LeNet; CuPy adds its products, sums and biases."""
-    nn.manual_seed(0)
-    model = nn.models.LeNet().to("cuda")
-    optimizer = nn.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    x, y = nn.randn(4, 1, 28, 28, device="cuda"), nn.tensor([1, 2, 3, 4], device="cuda")
-    for _ in range(2):
-        stand_in.launches.clear()
-        loss = F.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    counted = {name: stand_in.launches.count(name) for name in dict.fromkeys(stand_in.launches)}
-    convolutions = sum(isinstance(m, nn.Conv2d) for m in model.modules())
-    assert counted["sgd"] == counted["cross_entropy"] == counted["cross_entropy_grad"] == 1
-    assert counted["im2col"] == convolutions and counted["col2im"] == convolutions - 1  # x needs no gradient
+@pytest.mark.parametrize("name", LAUNCHES)
+def test_a_step_launches_what_was_counted(name: str) -> None:
+    """At full size, but for the width of the first MLP; nothing is computed."""
+    fewer = {"hidden": 64} if name == "MLP 4096" else {}
+    work = stand_in.counted(lambda: gpu.WORKLOADS[name].build["nnlib"](load("nnlib", "cuda"), **fewer)[0])
+    products, ours, cupys = LAUNCHES[name]
+    expected = {f"nnlib_{kernel}": int(n) for kernel, n in zip(ours.split()[::2], ours.split()[1::2])}
+    expected |= {kernel: int(n) for kernel, n in zip(cupys.split()[::2], cupys.split()[1::2])}
+    assert Counter(kernel for kernel, _ in work if kernel != "nnlib_store") == {**expected, "matmul": products}
+
+
+@without_gpu
+@kernels_run
+def test_bytes_are_counted_as_the_arrays_say() -> None:
+    x = nn.ones(3, 5, device="cuda")
+    work = stand_in.counted(lambda: lambda: (F.relu(x), x.T, x + 1.0, x.sum(), x @ x.T))
+    assert [(kernel, size) for kernel, size in work] == [
+        ("nnlib_relu", 120), ("add", 120), ("sum", 64), ("matmul", 60 + 60 + 36)
+    ]  # fmt: skip
+    p = nn.Parameter(nn.ones(1000, device="cuda"))
+    p.grad = nn.ones(1000, device="cuda").data
+    adam = nn.optim.Adam([p])
+    assert ("nnlib_adam", 7 * 4000) in stand_in.counted(lambda: adam.step)  # p, m, v in and out, and g
 
 
 # ------------------------------------------------------------------------------------- graphs
@@ -762,6 +787,29 @@ def test_without_a_gpu_the_benchmarks_say_so(
     assert gpu.everything() == 1 and "CuPy is not installed" in capsys.readouterr().out
 
 
+@without_gpu
+@kernels_run
+def test_what_fails_on_a_card_keeps_nothing_else_from_running(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """All of ``python -m benchmarks.gpu`` on the stand-in: two workloads, one of which its processes do not know."""
+    chosen = {"unheard of": gpu.WORKLOADS["LayerNorm"], "Adam": gpu.WORKLOADS["Adam"]}
+    monkeypatch.setattr(gpu, "WORKLOADS", chosen)
+    monkeypatch.setattr(sys, "argv", ["gpu", "--dry-run", "--rounds=1", "--seconds=0.01"])
+    assert gpu.everything() == 1
+    said = capfd.readouterr().out
+    assert "1 passed" in said and "the stand-in passed, timing failed" in said
+    row = next(line for line in said.splitlines() if line.startswith("| Adam"))
+    assert re.search(r"\d ms", row) and "TB/s" in row and "nan" not in row
+    assert "Failed: unheard of with nnlib: KeyError" in said
+
+
+def test_a_benchmark_without_time_left_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = argparse.Namespace(device="stand-in", seconds=1.0, threads=1, rounds=1, write=False)
+    assert on_gpu(["Adam"], arguments, end=0.0) == 1
+    assert "Adam with nnlib: no time left" in capsys.readouterr().out
+
+
 # ------------------------------------------------------------------------------------- the compiler
 
 
@@ -778,19 +826,21 @@ def cuda_source() -> tuple[str, list[str]]:
     return SOURCE + "\n".join(extra), kernels
 
 
-@pytest.mark.parametrize("scalar", ["float", "double"])
-def test_the_kernels_compile_with_nvcc(scalar: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("scalar", "card"), [("float", "sm_80"), ("float", "sm_90"), ("double", "sm_90")])
+def test_the_kernels_compile_with_nvcc(scalar: str, card: str, tmp_path: Path) -> None:
+    """Down to the machine code of a card, so that registers, shared memory and arguments fit."""
     nvcc = shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
     if nvcc is None or not stand_in.COMPILER:
         pytest.skip("no nvcc (with a C++ compiler) on this machine")
     text, kernels = cuda_source()
-    source, ptx = tmp_path / "k.cu", tmp_path / "k.ptx"
+    source, made = tmp_path / "k.cu", tmp_path / "k.cubin"
     source.write_text(text, encoding="utf-8")
-    command = [nvcc, "--ptx", "-Werror", "all-warnings", f"-DSCALAR={scalar}", "-o", str(ptx), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    command = [nvcc, "--cubin", f"-arch={card}", "-Werror", "all-warnings", "-Xptxas", "-v", f"-DSCALAR={scalar}"]
+    done = subprocess.run([*command, "-o", str(made), str(source)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    made = ptx.read_text(encoding="utf-8")
-    assert all(f".entry {name}(" in made for name in kernels)
+    compiled = re.findall(r"Compiling entry function '(\w+)'", done.stderr)
+    assert sorted(compiled) == sorted(kernels) and made.stat().st_size > 0
+    assert set(re.findall(r"(\d+) bytes spill", done.stderr)) == {"0"}  # no registers in memory
 
 
 @pytest.mark.parametrize("scalar", ["float", "double"])
