@@ -295,11 +295,10 @@ def batch_norm(
             return xp.empty(x.shape, x.dtype)
         return xp.empty((C, N, *x.shape[2:]), x.dtype).swapaxes(0, 1)
 
-    out, mean, var, parts = fresh(), xp.empty(C, x.dtype), xp.empty(C, x.dtype), None
+    out, mean, var, parts = fresh(), xp.empty(C, x.dtype), xp.empty(C, x.dtype), xp.empty((C, S, 3), x.dtype)
     _, to = _channel_rows(out)
     alone, spread = ((1, C if n else 0), _threads(n, 512)), ((-(-n // 1024), C), 256)
     if training and S > 1:
-        parts = xp.empty((C, S, 3), x.dtype)
         launch("channel_moments", x, (x, at, parts, n), (S, C))
     numbers = (n, training * S, float(momentum or 0), float(eps))
     args = (x, at, parts, mean, var, weight, bias, running_mean, running_var, out, to, *numbers)
