@@ -80,11 +80,9 @@ def backward_steps(root: Any, gradient: Any, retain_graph: bool = False) -> Iter
         upstream = arrived.pop(-node.order)
         for known in (*node.values, value) if node.values else ():
             if known.version > node.order:
-                what = "the result" if known is value else "an argument"
-                raise RuntimeError(
-                    f"backward: {what} of {node.op} was changed in place after {node.op} used it, so its "
-                    "gradient would be wrong. Make a new tensor (x = x + 1) or call backward() before the change."
-                )
+                what = f"{'the result' if known is value else 'an argument'} of {node.op} was changed in place"
+                fix = "Make a new tensor (x = x + 1) or call backward() before the change."
+                raise RuntimeError(f"backward: {what} after {node.op} used it, so its gradient would be wrong. {fix}")
         shares = []
         for argument, grad_fn in node.edges:
             share = grad_fn(upstream)

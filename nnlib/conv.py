@@ -433,10 +433,8 @@ def pad(input: Array, pad: Any, mode: str = "constant", value: float | None = No
     x, xp = input, get_array_module(input)
     amounts = list(pad) if isinstance(pad, (tuple, list)) else [pad]
     if len(amounts) % 2 or not all(isinstance(a, (int, np.integer)) for a in amounts) or len(amounts) > 2 * x.ndim:
-        raise ValueError(
-            f"pad: pad must hold two integers (before, after) for at most each axis of {x.shape}, got {pad!r}. "
-            "Use (left, right) for the last axis."
-        )
+        wanted = f"two integers (before, after) for at most each axis of {x.shape}"
+        raise ValueError(f"pad: pad must hold {wanted}, got {pad!r}. Use (left, right) for the last axis.")
     p = list(zip(amounts[::2], amounts[1::2]))[::-1]  # first axis first
     for (before, after), axis in zip(p, range(x.ndim - len(p), x.ndim)):
         if before + after + x.shape[axis] < 0 or before < -x.shape[axis] or after < -x.shape[axis]:
@@ -451,10 +449,8 @@ def pad(input: Array, pad: Any, mode: str = "constant", value: float | None = No
     if value is not None:
         raise ValueError(f"pad: mode {mode!r} takes no value, got {value}. Use mode='constant'.")
     if x.ndim - len(p) not in (1, 2) or len(p) > 3:
-        raise ValueError(
-            f"pad: mode {mode!r} pads all axes after (N, C) or (C,), so {x.shape} cannot take {len(amounts)} numbers. "
-            f"Use {2 * max(x.ndim - 2, 1)} of them, or unsqueeze."
-        )
+        fix = f"Use {2 * max(x.ndim - 2, 1)} numbers, or unsqueeze."
+        raise ValueError(f"pad: mode {mode!r} pads all axes of {x.shape} after (N, C) or (C,), got {pad!r}. {fix}")
     out, index = x, []
     for (before, after), axis in zip(p, range(x.ndim - len(p), x.ndim)):
         length = x.shape[axis]

@@ -206,10 +206,8 @@ class Tensor:
         6.0
         """
         if create_graph:
-            raise RuntimeError(
-                "backward: create_graph=True would differentiate gradients again; nnlib's gradient functions work "
-                "on arrays and leave no graph. Use nn.testing.numeric_grad on the gradient for second derivatives."
-            )
+            why = "create_graph=True would differentiate gradients again, and computing them leaves no graph"
+            raise RuntimeError(f"backward: {why}. Use nn.testing.numeric_grad on the gradient for second derivatives.")
         walk = cuda.on_device(self._data, _quiet_backward) if accelerators else _quiet_backward
         try:
             walk(self, self._seed(gradient), retain_graph)
@@ -228,10 +226,8 @@ class Tensor:
             if not data.ndim and type(data) not in accelerators:
                 return data.dtype.type(1)
             if data.size != 1:
-                raise RuntimeError(
-                    f"backward: gradients start from one number, got shape {data.shape}. Reduce it first "
-                    "(.sum() or .mean()) or pass gradient= of the same shape."
-                )
+                fix = "Reduce it first (.sum() or .mean()) or pass gradient= of the same shape."
+                raise RuntimeError(f"backward: gradients start from one number, got shape {data.shape}. {fix}")
             return get_array_module(data).ones_like(data)
         gradient = gradient._data if isinstance(gradient, Tensor) else gradient
         shape = gradient.shape if hasattr(gradient, "shape") else np.shape(gradient)
@@ -291,10 +287,9 @@ class Tensor:
         """Replace the elements, after making sure that no gradient is lost by it."""
         gradient = self.requires_grad or (isinstance(other, Tensor) and other.requires_grad)
         if _mode.grad and gradient:
-            raise RuntimeError(
-                f"{name}: changes a tensor in place that a graph needs, so its gradient would be lost. Use {fix}, "
-                "or nn.no_grad() if you mean to change the values without a gradient."
-            )
+            why = "changes a tensor in place that a graph needs, so its gradient would be lost"
+            fix += ", or nn.no_grad() if you mean to change the values without a gradient."
+            raise RuntimeError(f"{name}: {why}. Use {fix}")
         array = self.data
         value = other._data if isinstance(other, Tensor) else other
         if accelerators:

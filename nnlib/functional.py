@@ -183,6 +183,10 @@ def log_softmax(input: Array, dim: int | None = None):
     return out, lambda g: g - xp.exp(out) * g.sum(axes, keepdims=True)
 
 
+for _function in (relu, softmax, log_softmax):
+    setattr(Tensor, _function.__name__, _function)  # x.relu(), x.softmax(-1)
+
+
 def _one_dim(name: str, dim: Any) -> int:
     if isinstance(dim, bool) or not isinstance(dim, int):
         raise TypeError(f"{name}: dim must say along which axis the results add up to 1, got {dim!r}. Use dim=-1.")

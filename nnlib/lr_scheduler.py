@@ -14,7 +14,8 @@ __all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "Ste
 class LRScheduler:
     """lr = initial lr · factor(epoch), for each parameter group.  PyTorch: ``LRScheduler``.
 
-    A subclass writes ``factor(epoch, base_lr)``; epoch 0 is where the scheduler is made.
+    A subclass writes ``factor(epoch, base_lr)``; epoch 0 is where the scheduler is made. StepLR, ExponentialLR and
+    CosineAnnealingLR change the rate they find instead, so that several of them on one optimiser multiply.
 
     >>> class Warmup(nn.optim.lr_scheduler.LRScheduler):
     ...     def factor(self, epoch, base_lr):
@@ -40,7 +41,11 @@ class LRScheduler:
         """Go to the next epoch."""
         self.last_epoch += 1
         for group, base in zip(self.optimizer.param_groups, self.base_lrs):
-            group["lr"] = base * self.factor(self.last_epoch, base)
+            group["lr"] = self.rate(group["lr"], base)
+
+    def rate(self, lr: float, base_lr: float) -> float:
+        """The rate of this epoch after ``lr`` in the last one."""
+        return base_lr * self.factor(self.last_epoch, base_lr)
 
     def get_last_lr(self) -> list[float]:
         """The rates in use, one per group."""
@@ -65,9 +70,9 @@ class StepLR(LRScheduler):
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer)
 
-    def factor(self, epoch: int, base_lr: float) -> float:
-        """gamma^⌊epoch/step_size⌋"""
-        return self.gamma ** (epoch // self.step_size)
+    def rate(self, lr: float, base_lr: float) -> float:
+        """lr·gamma, every ``step_size`` epochs"""
+        return lr * self.gamma if self.last_epoch and self.last_epoch % self.step_size == 0 else lr
 
 
 class ExponentialLR(LRScheduler):
@@ -83,9 +88,9 @@ class ExponentialLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer)
 
-    def factor(self, epoch: int, base_lr: float) -> float:
-        """gamma^epoch"""
-        return self.gamma**epoch
+    def rate(self, lr: float, base_lr: float) -> float:
+        """lr·gamma"""
+        return lr * self.gamma if self.last_epoch else lr
 
 
 class CosineAnnealingLR(LRScheduler):
@@ -104,12 +109,13 @@ class CosineAnnealingLR(LRScheduler):
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer)
 
-    def factor(self, epoch: int, base_lr: float) -> float:
-        """(eta_min + (lr − eta_min)(1 + cos(π·epoch/T_max))/2)/lr"""
-        if not base_lr:
-            return 1.0
-        lr = self.eta_min + (base_lr - self.eta_min) * (1 + math.cos(math.pi * epoch / self.T_max)) / 2
-        return lr / base_lr
+    def rate(self, lr: float, base_lr: float) -> float:
+        """eta_min + (lr − eta_min)·(1 + cos(π·epoch/T_max)) over the same of the epoch before"""
+        epoch, T, eta_min = self.last_epoch, self.T_max, self.eta_min
+        if epoch and (epoch - 1) % (2 * T) == T:  # up again from the very bottom
+            return lr + (base_lr - eta_min) * (1 - math.cos(math.pi / T)) / 2
+        now, before = (1 + math.cos(math.pi * e / T) for e in (epoch, epoch - 1))
+        return eta_min + (lr - eta_min) * now / before if epoch else lr
 
 
 class LambdaLR(LRScheduler):

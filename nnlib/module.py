@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import cuda
 from .autograd import now
-from .core import Tensor, _check_differentiable, as_tensor
+from .core import Tensor, _check_differentiable, as_tensor, zeros_like
 from .device import accelerators, device_of
 
 __all__ = ["Module", "ModuleList", "Parameter", "Sequential"]
@@ -70,7 +71,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         for hook in self._pre_hooks.values():
-            hook(self, args)
+            replaced = hook(self, args)
+            args = args if replaced is None else replaced if isinstance(replaced, tuple) else (replaced,)
         output = self.forward(*args, **kwargs)
         for hook in self._hooks.values():
             replaced = hook(self, args, output)
@@ -136,12 +138,15 @@ class Module:
         """Add an array that belongs to the state but is not trained (running statistics, masks)."""
         self._buffers[name] = array.data if isinstance(array, Tensor) else array
 
-    def register_forward_hook(self, hook: Callable[[Module, Any, Any], Any]) -> Callable[[], None]:
-        """Call ``hook(module, inputs, output)`` after every forward; returns a function that removes the hook."""
+    def register_forward_hook(self, hook: Callable[[Module, Any, Any], Any]) -> Any:
+        """Call ``hook(module, inputs, output)`` after every forward; what it returns, if anything, replaces the output.
+
+        Calling the result, or its ``remove()``, takes the hook away.
+        """
         return _add_hook(self._hooks, hook)
 
-    def register_forward_pre_hook(self, hook: Callable[[Module, Any], Any]) -> Callable[[], None]:
-        """Call ``hook(module, inputs)`` before every forward; returns a function that removes the hook."""
+    def register_forward_pre_hook(self, hook: Callable[[Module, Any], Any]) -> Any:
+        """Call ``hook(module, inputs)`` before every forward; what it returns replaces the inputs."""
         return _add_hook(self._pre_hooks, hook)
 
     # -- walking the tree
@@ -177,6 +182,10 @@ class Module:
     def parameters(self) -> Iterator[Parameter]:
         """Every parameter of the tree, a shared one once."""
         return (parameter for _, parameter in self.named_parameters())
+
+    def buffers(self) -> Iterator[Any]:
+        """Every buffer of the tree, an array, a shared one once."""
+        return (array for _, array in self.named_buffers())
 
     def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """(path, array) for the buffers of the whole tree; a shared one comes once."""
@@ -224,10 +233,10 @@ class Module:
             parameter.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self) -> None:
-        """Set every gradient to None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set every gradient to None, or to zeros."""
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter.grad = None if set_to_none or parameter.grad is None else zeros_like(Tensor(parameter.grad))
 
     def to(self, target: Any, dtype: Any = None) -> Module:
         """Move all parameters and buffers to a dtype (floating point only), a device, or both, in place."""
@@ -333,10 +342,12 @@ def _hides_modules(value: Any) -> bool:
     return isinstance(value, (list, tuple, dict, set)) and any(isinstance(m, (Module, Parameter)) for m in members)
 
 
-def _add_hook(hooks: dict[object, Any], hook: Any) -> Callable[[], None]:
+def _add_hook(hooks: dict[object, Any], hook: Any) -> Any:
     key = object()
     hooks[key] = hook
-    return lambda: hooks.pop(key, None)  # type: ignore[return-value]
+    handle: Any = partial(hooks.pop, key, None)
+    handle.remove = partial(hooks.pop, key, None)  # the spelling of PyTorch's handles
+    return handle
 
 
 class _Container(Module):

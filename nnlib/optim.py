@@ -14,7 +14,7 @@ from typing import Any
 
 from . import cuda, kernels, lr_scheduler
 from .autograd import now
-from .core import Tensor, _check_number
+from .core import Tensor, _check_number, zeros_like
 from .device import device_of, get_array_module, quietly
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler"]
@@ -76,10 +76,10 @@ class Optimizer:
         for key, fix in {"lr": 0.01, "momentum": 0.0, "weight_decay": 0.0, "eps": 1e-8}.items():
             _check_number(type(self).__name__, fix, **{key: group.get(key, fix)})
 
-    def zero_grad(self) -> None:
-        """Set the gradient of every parameter to None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set the gradient of every parameter to None, or to zeros."""
         for parameter in self._parameters():
-            parameter.grad = None
+            parameter.grad = None if set_to_none or parameter.grad is None else zeros_like(Tensor(parameter.grad))
 
     def _parameters(self) -> list[Any]:
         return [parameter for group in self.param_groups for parameter in group["params"]]
@@ -119,10 +119,8 @@ class Optimizer:
         ours = [len(group["params"]) for group in self.param_groups]
         theirs = [len(group["params"]) for group in state_dict["param_groups"]]
         if ours != theirs:
-            raise ValueError(
-                f"load_state_dict: groups of {theirs} parameters do not fit groups of {ours}. "
-                "Use the same model and groups."
-            )
+            groups = f"groups of {theirs} parameters do not fit groups of {ours}"
+            raise ValueError(f"load_state_dict: {groups}. Use the same model and groups.")
         for group, saved in zip(self.param_groups, state_dict["param_groups"]):
             group.update({**saved, "params": group["params"]})
         everyone, self.state = self._parameters(), {}

@@ -70,9 +70,8 @@ def gradcheck(
         raise ValueError("gradcheck: no input has requires_grad=True, so nothing would be checked. Set it.")
     for i in wanted:
         if inputs[i].dtype != np.float64:
-            raise TypeError(
-                f"gradcheck: inputs[{i}] is {inputs[i].dtype}; central differences need float64. Use .double()."
-            )
+            came = f"inputs[{i}] is {inputs[i].dtype}"
+            raise TypeError(f"gradcheck: {came}; central differences need float64. Use .double().")
 
     def outputs(*values: Tensor) -> Any:
         result = fn(*values)

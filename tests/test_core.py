@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nnlib as nn
+import nnlib.functional as F
 
 # One expression for both libraries: values, shapes and dtypes must be PyTorch's.
 MADE = [
@@ -44,6 +45,21 @@ def test_tensors_are_made_as_in_pytorch(code: str) -> None:
     assert (ours.shape, str(ours.dtype)) == (tuple(theirs.shape), str(theirs.dtype).removeprefix("torch."))
     np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-7)
     assert not ours.requires_grad
+
+
+def test_names_that_a_pytorch_user_types() -> None:
+    assert nn.device("cuda" if nn.cuda.is_available() else "cpu") == "cpu"
+    assert nn.ones(2, device=nn.device("cpu")).device == "cpu"
+    assert nn.device.device_of(np.zeros(1)) == "cpu"  # a module still
+    with pytest.raises(RuntimeError, match="device: device must be 'cpu'.*got 'tpu'"):
+        nn.device("tpu")
+    kinds = {"half": "float16", "float": "float32", "double": "float64", "int": "int32", "long": "int64"}
+    assert {name: nn.zeros(1, dtype=getattr(nn, name)).dtype.name for name in kinds} == kinds
+    assert (nn.pi, nn.e, nn.inf, np.isnan(nn.nan)) == (np.pi, np.e, np.inf, True)
+    x = nn.tensor([-1.0, 2.0])
+    assert x.relu().tolist() == nn.relu(x).tolist() == [0, 2]
+    assert x.softmax(-1).tolist() == nn.softmax(x, dim=0).tolist() == F.softmax(x, 0).tolist()
+    assert x.log_softmax(0).tolist() == nn.log_softmax(x, 0).tolist()
 
 
 def test_tensor_copies_and_from_numpy_shares() -> None:

@@ -177,6 +177,34 @@ def test_a_hook_may_replace_the_output() -> None:
     assert layer(nn.ones(1)).tolist() == [2.0]
 
 
+def test_a_pre_hook_may_replace_the_inputs_by_one_or_by_several() -> None:
+    layer = nn.Linear(2, 1)
+    hook = layer.register_forward_pre_hook(lambda module, inputs: inputs[0] * 0)
+    assert layer(nn.ones(1, 2)).tolist() == layer.bias[None].tolist()
+    hook.remove()  # as a handle of PyTorch's
+    layer.register_forward_pre_hook(lambda module, inputs: (inputs[0] * 0,))
+    layer.register_forward_pre_hook(lambda module, inputs: None)
+    assert layer(nn.ones(1, 2)).tolist() == layer.bias[None].tolist()
+
+
+@pytest.mark.parametrize("kind", ["module", "optimizer"])
+def test_zero_grad_leaves_none_or_zeros(kind: str) -> None:
+    layer = nn.Linear(2, 1)
+    holder = layer if kind == "module" else nn.optim.SGD(layer.parameters(), lr=0.1)
+    holder.zero_grad(set_to_none=False)
+    assert layer.bias.grad is None  # there was nothing to set
+    layer(nn.full((1, 2), float("nan"))).sum().backward()
+    holder.zero_grad(set_to_none=False)
+    assert layer.weight.grad.tolist() == [[0, 0]]
+    holder.zero_grad()
+    assert layer.weight.grad is None
+
+
+def test_buffers_come_one_by_one() -> None:
+    norm = nn.BatchNorm1d(3)
+    assert [array.shape for array in nn.Sequential(norm, norm).buffers()] == [(3,), (3,), ()]
+
+
 # ------------------------------------------------------------------------------------- containers
 
 

@@ -29,6 +29,29 @@ def walk(lib, make, schedule=None, clip=None, steps=50):
     return np.stack(path)
 
 
+class Both:
+    """Two schedules on one optimiser, which multiply."""
+
+    def __init__(self, *schedules):
+        self.schedules = schedules
+
+    def step(self):
+        for schedule in self.schedules:
+            schedule.step()
+
+
+class SetByHand:
+    """A rate that somebody changes in step 5, from which the schedule goes on."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.epoch = optimizer, 0
+
+    def step(self):
+        self.epoch += 1
+        if self.epoch == 5:
+            self.optimizer.param_groups[0]["lr"] = 0.02
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -48,7 +71,12 @@ def test_adam(make):
         lambda s, o: s.StepLR(o, 7, gamma=0.5),
         lambda s, o: s.ExponentialLR(o, 0.9),
         lambda s, o: s.CosineAnnealingLR(o, 30, eta_min=1e-3),
+        lambda s, o: s.CosineAnnealingLR(o, 7),
+        lambda s, o: s.CosineAnnealingLR(o, 1, eta_min=1e-3),
         lambda s, o: s.LambdaLR(o, lambda epoch: 1 / (1 + epoch)),
+        lambda s, o: Both(s.StepLR(o, 7, gamma=0.5), s.ExponentialLR(o, 0.97)),
+        lambda s, o: Both(s.CosineAnnealingLR(o, 9, eta_min=1e-3), s.StepLR(o, 4, gamma=0.9)),
+        lambda s, o: Both(s.ExponentialLR(o, 0.97), SetByHand(o)),
     ],
 )
 def test_schedules(schedule):
