@@ -441,7 +441,7 @@ class Experiment:
     # ------------------------------------------------------------ inside
 
     def _moved(self, name: str, value: Any) -> None:
-        if self.quiet:
+        if self.quiet or _same(value, self._settings[name]):  # a page's slider sends 10.200000000000001 for 10.2
             return
         start, before = time.perf_counter(), self._settings[name]
         with self._shown():
@@ -627,7 +627,7 @@ class Experiment:
         with self.silent():
             self.tune(numbers)
             for name, widget in self.widgets.items():
-                if widget.value != self._settings[name]:
+                if not _same(widget.value, self._settings[name]):
                     widget.value = self._settings[name]
         self._judge(numbers)
         if self.work:
@@ -742,6 +742,10 @@ class Experiment:
         bundle = self.box._repr_mimebundle_()
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
         return {**data, "text/plain": repr(self)}
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a == b or isinstance(a, float) and isinstance(b, float) and abs(a - b) < 1e-9)
 
 
 def _in_kernel() -> bool:

@@ -18,13 +18,21 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 FLAGS += " --disable-component-update --disable-sync"
-# When a key or the pointer moved, and when the page had painted a new picture.
+# When a key or the pointer moved, and when the page had painted a new picture; of gestures on the picture, which are
+# numbered, when each was made (asked) and which was the newest that a picture painted showed (shown).
 WATCH = """() => {
-  window.drawn = []; window.pressed = 0;
+  window.drawn = []; window.pressed = 0; window.asked = []; window.shown = [];
   for (const kind of ['keydown', 'pointerdown', 'pointermove'])
     document.addEventListener(kind, (event) => { window.pressed = event.timeStamp; }, true);
-  new MutationObserver(() => requestAnimationFrame(() => setTimeout(() => window.drawn.push(performance.now()), 0)))
-    .observe(document.body, { subtree: true, attributes: true, attributeFilter: ['data-frame'] });
+  const seen = (changes) => changes.forEach(({ target, attributeName }) => {
+    if (attributeName === 'data-asked') { window.asked.push([Number(target.dataset.asked), window.pressed]); return; }
+    const gesture = Number(target.dataset.frame.split(' ')[1]);
+    requestAnimationFrame(() => setTimeout(() => {
+      window.drawn.push(performance.now()); window.shown.push([gesture, performance.now()]);
+    }, 0));
+  });
+  new MutationObserver(seen)
+    .observe(document.body, { subtree: true, attributes: true, attributeFilter: ['data-frame', 'data-asked'] });
 }"""
 
 

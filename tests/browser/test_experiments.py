@@ -236,6 +236,105 @@ def test_the_far_point_follows_the_mouse(lab: Lab) -> None:
     lab.page.mouse.up()
 
 
+SLOW = """
+import time
+{name}_compute = type({name}).compute
+def slow(settings):
+    time.sleep({seconds})
+    return {name}_compute(settings)
+type({name}).compute = staticmethod(slow)
+"""
+
+
+def grip(lab: Lab, name: str, id: str) -> tuple[Any, float, float]:
+    """An experiment at its defaults, with the pointer on a mark long enough for its neighbours to have been sent."""
+    root = lab.experiment(NAMES.index(name))
+    lab.run(f"{name}.set(**{getattr(widgets, name).complete()!r})")
+    lab.page.wait_for_timeout(300)
+    mark = root.locator(f".nn-grip[data-id='{id}']")
+    mark.scroll_into_view_if_needed()
+    box = mark.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    lab.page.mouse.move(x, y)
+    lab.page.wait_for_timeout(1500)
+    return root, x, y
+
+
+def test_a_drag_is_answered_before_the_kernel_has_heard_of_it(lab: Lab) -> None:
+    root, x, y = grip(lab, "Fold", "u")
+    lab.run(SLOW.format(name="Fold", seconds=1.5))
+    try:
+        lab.page.mouse.down()
+        lab.page.mouse.move(x + 12, y)
+        root.locator(".nn-status:has-text('u goes 0.0')").wait_for(timeout=1000)
+        ahead = lab.sight(root)
+        assert root.locator(".widget-readout").nth(2).inner_text() == "0.00"  # what only the kernel moves
+        lab.page.mouse.up()
+        lab.page.wait_for_timeout(4000)
+        assert lab.sight(root) == ahead
+        assert float(root.locator(".widget-readout").nth(2).inner_text()) > 0
+    finally:
+        lab.run("type(Fold).compute = staticmethod(Fold_compute)")
+
+
+def test_a_burst_of_drags_shows_nothing_stale_and_ends_where_the_mouse_let_go(lab: Lab) -> None:
+    root, x, y = grip(lab, "LossBowl", "start")
+    lab.run(SLOW.format(name="LossBowl", seconds=0.05))
+    try:
+        lab.page.evaluate("window.asked = []; window.shown = []")
+        lab.page.mouse.down()
+        for k in range(40):  # away and part of the way back, over places known and unknown
+            lab.page.mouse.move(x + 2.5 * (k if k < 25 else 50 - k), y + 0.5 * k)
+            lab.page.wait_for_timeout(15)
+        lab.page.mouse.up()
+        lab.page.wait_for_timeout(2500)
+    finally:
+        lab.run("type(LossBowl).compute = staticmethod(LossBowl_compute)")
+    asked, shown = lab.page.evaluate("[window.asked, window.shown]")
+    numbers = [number for number, _ in shown]
+    assert len(asked) > 10
+    assert numbers == sorted(numbers)  # never an older picture after a newer one
+    assert numbers[-1] == asked[-1][0]
+    box = root.locator("svg").bounding_box()
+    scale, lattice = 760 / box["width"], widgets.LossBowl.lattice(widgets.LossBowl.measure())["start"]
+    ends = (x + 2.5 * 11 - box["x"], y + 0.5 * 39 - box["y"])
+    want = [round(0.1 * round((scale * v - zero) / step), 6) for v, (zero, step, *_) in zip(ends, lattice)]
+    lab.run(f"assert [LossBowl.settings[n] for n in ('intercept', 'slope')] == {want}, LossBowl.settings")
+    assert f"From ({want[0]:g}, {want[1]:g})".replace("-", "\N{MINUS SIGN}") in lab.sight(root)[1]
+
+
+def test_what_was_sent_ahead_is_forgotten_when_another_control_moves(lab: Lab) -> None:
+    root, x, y = grip(lab, "Fold", "u")
+    lab.run("Fold.set(layers=3)")
+    lab.page.mouse.down()
+    lab.page.mouse.move(x + 12, y)
+    lab.page.mouse.up()
+    root.locator(".nn-status:has-text('3 × 3 units draw 27')").wait_for(timeout=5000)
+    lab.page.wait_for_timeout(500)
+    assert "draw 27 straight pieces" in lab.sight(root)[1]
+
+
+def test_training_shows_how_far_it_is_and_can_be_stopped(lab: Lab) -> None:
+    root = lab.experiment(NAMES.index("LesionBench"))
+    lab.run("from nnlib.widgets.lesion_bench import training; LesionBench.set(pairs=7, seed=0); training.cache_clear()")
+    lab.page.wait_for_timeout(300)
+    before = lab.sight(root)
+    root.locator(".nn-of-seed .noUi-handle").focus()
+    lab.page.keyboard.press("ArrowRight")
+    stop = root.locator("button:has-text('Stop')")
+    stop.wait_for(timeout=5000)
+    assert "Training: of 10 epochs" in lab.changed(root, before)[1]
+    root.locator("[role=progressbar], .progress").first.wait_for(timeout=2000)
+    stop.press("Enter")
+    root.locator("button:has-text('Go on')").wait_for(timeout=5000)
+    still = lab.sight(root)
+    lab.page.wait_for_timeout(600)
+    assert lab.sight(root) == still
+    root.locator("button:has-text('Go on')").press("Enter")
+    root.locator(".nn-status:has-text('Training pictures right')").wait_for(timeout=60000)
+    stop.wait_for(state="hidden", timeout=5000)
+
+
 def test_an_expression_that_cannot_be_read_is_said_in_place(lab: Lab) -> None:
     root = lab.experiment(NAMES.index("GraphStepper"))
     field = root.locator("input[type=text]").first
