@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -106,26 +106,32 @@ class Training:
     """One net on its way: SGD with momentum, batch by batch, and each pair deleted in turn at the end."""
 
     def __init__(self, pairs: int, residual: bool, norm: bool, seed: int) -> None:
+        self.pairs, self.residual, self.norm = pairs, residual, norm
         self.random = np.random.default_rng(seed)
-        with learners_random_numbers_kept():
-            self.net = build(pairs, residual, norm, self.random)
-        self.optimizer = nn.optim.SGD(self.net.parameters(), lr=0.05, momentum=0.9)
-        self.pairs, self.done, self.total = pairs, 0, 0.0
-        self.order = np.arange(PICTURES)
+        self.done, self.total, self.order = 0, 0.0, np.arange(PICTURES)
         self.run = Run((), math.nan, ())
+
+    @cached_property
+    def net(self) -> nn.Module:
+        with learners_random_numbers_kept():
+            return build(self.pairs, self.residual, self.norm, self.random)
+
+    @cached_property
+    def optimizer(self) -> nn.optim.SGD:
+        return nn.optim.SGD(self.net.parameters(), lr=0.05, momentum=0.9)
 
     def advance(self) -> None:
         """One batch more."""
-        X, y = digits()
+        (X, y), optimizer = digits(), self.optimizer  # the weights are drawn before the order
         start = BATCH * self.done % PICTURES
         if start == 0:
             self.order, self.total = self.random.permutation(PICTURES), 0.0
         rows = self.order[start : start + BATCH]
         with np.errstate(all="ignore"):
-            self.optimizer.zero_grad()
+            optimizer.zero_grad()
             loss = nn.functional.cross_entropy(self.net(X[rows]), y[rows])
             loss.backward()
-            self.optimizer.step()
+            optimizer.step()
         self.done, self.total = self.done + 1, self.total + loss.item() * BATCH
         if start + BATCH == PICTURES:
             self.run = Run((*self.run.losses, self.total / PICTURES), math.nan, ())
