@@ -27,11 +27,9 @@ def cache_folder() -> Path:
 
     if "NNLIB_DATA" in os.environ:
         return Path(os.environ["NNLIB_DATA"])
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "nnlib"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "nnlib"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "nnlib"
+    home = Path.home()
+    systems = {"win32": os.environ.get("LOCALAPPDATA", home), "darwin": home / "Library" / "Caches"}
+    return Path(systems.get(sys.platform, os.environ.get("XDG_CACHE_HOME", home / ".cache"))) / "nnlib"
 
 
 def fetch(name: str, sha256: str, mirrors: Sequence[str], folder: Path | None = None, timeout: float = 20.0) -> Path:

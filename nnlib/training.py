@@ -151,7 +151,6 @@ def fit(
     history = History()
     show, finish = _display(progress)
     best, waited, best_state = np.inf, 0, None
-
     try:
         for epoch in range(epochs):
             model.train()

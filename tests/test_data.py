@@ -252,3 +252,18 @@ def test_a_file_of_another_format_is_named(tmp_path):
     path.write_bytes(gzip.compress(b"hello there"))
     with pytest.raises(ValueError, match="no IDX file"):
         data._idx(path)
+
+
+def test_the_cache_is_where_each_system_keeps_caches(monkeypatch, tmp_path):
+    monkeypatch.delenv("NNLIB_DATA", raising=False)
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "Local"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    for system, folder in {"linux": ".cache", "darwin": "Library/Caches", "win32": "Local"}.items():
+        monkeypatch.setattr("sys.platform", system)
+        assert download.cache_folder() == tmp_path / folder / "nnlib"
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
+    assert download.cache_folder() == tmp_path / "x" / "nnlib"
+    monkeypatch.setenv("NNLIB_DATA", str(tmp_path / "mine"))
+    assert download.cache_folder() == tmp_path / "mine"
