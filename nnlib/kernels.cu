@@ -208,16 +208,18 @@ struct Running {
 };
 
 // Whether this block is the last of so many to come here, with `arrived` at 0 before and after. Then all that the others
-// wrote is there to be read: what would need a second launch can be done by this block. (Threadfence: first what we wrote,
-// then the count; first the count, then what they wrote.)
+// wrote is there to be read: what would need a second launch can be done by this block. The barrier collects what the block
+// wrote, the first fence publishes it before the count; the second keeps this block from reading before it has counted.
 __device__ bool block_is_last(int* arrived, int blocks) {
     __shared__ bool last;
-    __threadfence();
     __syncthreads();
-    if (threadIdx.x == 0) last = atomicAdd(arrived, 1) == blocks - 1;
+    if (threadIdx.x == 0) {
+        __threadfence();
+        last = atomicAdd(arrived, 1) == blocks - 1;
+        __threadfence();
+        if (last) *arrived = 0;
+    }
     __syncthreads();
-    __threadfence();
-    if (last && threadIdx.x == 0) *arrived = 0;
     return last;
 }
 

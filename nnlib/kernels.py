@@ -39,7 +39,7 @@ ELEMENTWISE = {
 
 
 def fit(*arrays: Any) -> bool:
-    """Whether the kernels can take these arrays (None does not count): on a GPU, all float32 or all float64.
+    """Whether the kernels can take these arrays (None does not count): on one GPU, all float32 or all float64.
 
     No PyTorch counterpart.
 
@@ -51,7 +51,7 @@ def fit(*arrays: Any) -> bool:
     given = [a for a in arrays if a is not None]
     if not all(type(a) in accelerators and a.size < 2**31 - 2**22 for a in given):  # kernels count in ints
         return False
-    return len({a.dtype for a in given}) == 1 and given[0].dtype in (np.float32, np.float64)
+    return len({(a.dtype, a.device.id) for a in given}) == 1 and given[0].dtype in (np.float32, np.float64)
 
 
 @functools.cache

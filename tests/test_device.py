@@ -636,7 +636,9 @@ def test_a_step_launches_what_was_counted(name: str) -> None:
     products, ours, cupys = LAUNCHES[name]
     expected = {f"nnlib_{kernel}": int(n) for kernel, n in zip(ours.split()[::2], ours.split()[1::2])}
     expected |= {kernel: int(n) for kernel, n in zip(cupys.split()[::2], cupys.split()[1::2])}
-    assert Counter(kernel for kernel, _ in work if kernel != "nnlib_store") == {**expected, "matmul": products}
+    counted = Counter(kernel for kernel, _ in work if kernel != "nnlib_store")
+    assert counted == {**expected, "matmul": products}
+    assert f"\n| {name} | {counted.total()} | " in (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
 
 
 @without_gpu
@@ -875,7 +877,7 @@ def test_a_barrier_that_is_missing_is_noticed() -> None:
         broken = text[:at] + text[at + len("__syncthreads();") :]
         line = text[text.rfind("\n", 0, at) : text.find("\n", at)].strip()
         seen = any(not np.allclose(_results(broken, seed), expected, rtol=1e-12) for seed in range(5))
-        between_blocks = text[at:].splitlines()[1].strip().startswith("if (threadIdx.x == 0) last = atomicAdd")
+        between_blocks = "__threadfence();" in text[at:].splitlines()[2]
         assert seen != between_blocks, f"barrier {places.index(at)}: {line}"
 
 
@@ -957,7 +959,12 @@ def test_dlpack_shares_memory_with_pytorch() -> None:
 def test_dlpack_on_the_device_is_the_devices() -> None:
     x = nn.ones(2, device="cuda")
     assert x.__dlpack_device__() == (2, 0)
-    assert nn.from_dlpack(x.data).device == "cuda:0"
+    again = nn.from_dlpack(x.data)
+    assert again.device == "cuda:0" and again.data.data.ptr == x.data.data.ptr
+    if REAL and (torch := pytest.importorskip("torch")).cuda.is_available():
+        theirs = torch.from_dlpack(x)
+        assert theirs.is_cuda and theirs.data_ptr() == x.data.data.ptr
+        assert nn.from_dlpack(theirs).data.data.ptr == x.data.data.ptr
 
 
 # ------------------------------------------------------------------------------------- machines without
