@@ -123,7 +123,7 @@ def test_widget_views_are_not_stored() -> None:
 def test_limits_name_resolution_and_size() -> None:
     assert limits(normalise(shown({"image/png": png(resolution(100))}))) == []
     assert "cell-0: 150 dpi" in limits(normalise(shown({"image/png": png(resolution(150))})))[0]
-    assert "MB, at most 1.5" in limits(normalise(shown({"text/plain": "x" * 1_600_000})))[0]
+    assert "MB, at most 1.2" in limits(normalise(shown({"text/plain": "x" * 1_600_000})))[0]
 
 
 def test_differences_name_the_cell_and_ignore_pixels() -> None:

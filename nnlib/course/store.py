@@ -47,7 +47,7 @@ WIDGET_VIEW = (
     "application/vnd.jupyter.widget-view+json"  # its model id is random and dies with the kernel
 )
 THREADS = ("OPENBLAS", "OMP", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
-MAX_BYTES = 1_500_000
+MAX_BYTES = 1_200_000
 MAX_DPI = 100
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -23,7 +23,7 @@ from .lessons import joined, read_notebook
 __all__ = ["Assignment", "Item", "Refused", "load", "read_submission", "steps"]
 
 CHECK = re.compile(r"""\bcheck(?:\.\w+)?\(\s*["']([A-Za-z]\w*)["']""")
-MAX_BYTES = 20 << 20  # of a submitted notebook; the largest lesson with its pictures has 1.5 MB
+MAX_BYTES = 20 << 20  # of a submitted notebook; the largest lesson with its pictures has 1 MB
 
 
 class Refused(Exception):
