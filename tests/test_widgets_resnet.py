@@ -150,8 +150,10 @@ def test_a_deletion_beyond_the_last_pair_is_the_last():
     assert Bench.measure(pairs=2, deleted=8).deleted == 2
 
 
-def test_a_learner_sees_the_training_go_on_and_can_stop_it():
+def test_a_learner_sees_the_training_go_on_and_can_stop_it(monkeypatch):
     """In a kernel: the move is answered at once, the rest follows in pieces, the last of which is ``compute``'s."""
+    monkeypatch.setattr("nnlib.widgets.experiment.PIECE", 0.0)  # a batch
+    monkeypatch.setattr("nnlib.widgets.experiment.BETWEEN", 0.0)
 
     async def learner():
         lesion_bench.training.cache_clear()
@@ -169,6 +171,7 @@ def test_a_learner_sees_the_training_go_on_and_can_stop_it():
         done = experiment._bar.value
         assert 0 < done < 1
         assert experiment._stop.description == "Go on"
+        assert not experiment.view.live
         await asyncio.sleep(0.1)
         assert experiment._bar.value == done
         assert not experiment.numbers.finished

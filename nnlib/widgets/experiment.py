@@ -496,7 +496,7 @@ class Experiment:
             self._ahead = asyncio.get_running_loop().call_later(wait, self._look_ahead, iter(moves))
 
     def _look_ahead(self, moves: Iterator[Move]) -> None:
-        if not (self.view.live or self._job) and (move := next(moves, None)):
+        if not self.view.live and (move := next(moves, None)):
             self._foresee(*move)
             self._plan_ahead(GAP, moves)
 
@@ -615,6 +615,8 @@ class Experiment:
         for timer in filter(None, (self._ahead, self._job)):
             timer.cancel()
         self._job = None
+        if self.work:
+            self.view.live = share is not None  # a sentence that changes all the time is not read out
         with self.view.hold_sync():  # the picture goes first, the sliders that follow it can wait
             self.view.picture, self.view.below, self.view.lattice = picture, below, lattice
             if tiles or self.view.tiles:
@@ -657,7 +659,7 @@ class Experiment:
         """The button beside the bar: stop the work, or go on with it."""
         if self._job:
             self._job.cancel()
-            self._job, self._stop.description = None, "Go on"
+            self._job, self._stop.description, self.view.live = None, "Go on", False
         else:
             with self._shown():
                 self._waited_for(self._draw)

@@ -226,9 +226,12 @@ def draw(numbers: Numbers) -> Scene:
     for tick in (0, 25, 50, 75, 100):
         scene.line(at(0, tick), at(numbers.pairs + 1, tick), color="grid", width=1)
         scene.text(RIGHT[0] - 8, at(0, tick)[1], f"{tick} %", anchor="end", size=13, color="faint")
+    if not numbers.finished:
+        middle = RIGHT[0] + RIGHT[2] / 2, RIGHT[1] + RIGHT[3] / 2
+        scene.text(*middle, "at the end of the training", color="faint", size=15)
     wide = RIGHT[2] / (numbers.pairs + 1)
     for place in range(numbers.pairs + 1):
-        if place == numbers.deleted:
+        if place == numbers.deleted and numbers.finished:
             scene.box(
                 at(place, 0)[0] + 2,
                 RIGHT[1] - 18,
