@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import itertools
 import json
 import math
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
+import nnlib as nn
 from nnlib import widgets
 from nnlib.widgets.curves import TrainingCurves
 from nnlib.widgets.experiment import UNDECIDED, Choice, Entry, Experiment, Flag, Number, Slider
@@ -407,3 +412,9 @@ def test_fit_reports_to_the_curves(monkeypatch):
         "loss": 3,
         "validation loss": 3,
     }
+
+
+@pytest.mark.parametrize("path", sorted(Path(widgets.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_doctests_run(path):
+    module = importlib.import_module(f"nnlib.widgets.{path.stem}" if path.stem != "__init__" else "nnlib.widgets")
+    assert doctest.testmod(module, extraglobs={"nn": nn, "np": np}).failed == 0

@@ -159,7 +159,7 @@ def share(settings: dict[str, Any]) -> str:
     """The text of a state: what differs from the defaults, and the data.
 
     >>> share(Playground.complete({"data": "XOR", "rate": 0.03, "step": 240}))
-    'data=XOR; rate=0.03; step=240'
+    'step=240; data=XOR; rate=0.03'
     """
     words = []
     for name, control in Playground.controls.items():
