@@ -24,7 +24,7 @@ CALLS = {
     **{name: f"sum({name}(x) * y)"
        for name in ("clone", "reciprocal", "rsqrt", "softplus", "sqrt", "square", "tanh")},
     **{name: f"{name}(x, y).sum()" for name in ("add", "div", "maximum", "minimum", "mul", "pow", "sub")},
-    **{name: f"y @ {name}(x) + x[0]" for name in ("floor", "ones_like", "round", "sign", "step", "zeros_like")},
+    **{name: f"y @ {name}(x) + x[0]" for name in ("ceil", "floor", "ones_like", "round", "sign", "step", "zeros_like")},
     **{name: f"sum(where({name}(x, y), x * y, y))" for name in ("eq", "ge", "gt", "le", "lt", "ne")},
     **{name: f"sum(where({name}(x), x * y, y))" for name in ("isfinite", "isinf", "isnan")},
     **{name: f"where({name}(x > y), x, y).sum()" for name in ("all", "any")},
@@ -37,7 +37,7 @@ CALLS = {
     **{name: f"{name}(x / 3, y / 2)"
        for name in ("binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div")},
     **{name: f"{name}(M[:, :2] @ M, [2, 0])" for name in ("cross_entropy", "multi_margin_loss")},
-    **{name: f"({name}(M, dim=1) ** 2).sum()" for name in ("cumsum", "log_softmax", "softmax", "var")},
+    **{name: f"({name}(M, dim=1) ** 2).sum()" for name in ("cumprod", "cumsum", "log_softmax", "softmax", "var")},
     **{name: f"({name}(M) ** 2).sum()" for name in ("flatten", "neg", "tril", "triu")},
     **{f"{kind}_pool1d": f"{kind}_pool1d(M, 2, stride=1).square().sum()" for kind in ("avg", "max")},
     **{f"{kind}_pool2d": f"{kind}_pool2d(M.reshape(1, 2, 3), 2, stride=1).square().sum()" for kind in ("avg", "max")},
@@ -57,6 +57,8 @@ CALLS = {
     "full_like": "x @ full_like(y, 2)", "gather": "gather(M, 1, [[2], [0]]).square().sum()",
     "getitem": "getitem(x, 1) ** 2",
     "group_norm": "(group_norm(M, 3, eps=0.5) * M).sum()", "hinge_loss": "hinge_loss(x / 5, [1, -1, 1])",
+    "floor_divide": "x @ floor_divide(y, 0.5)", "meshgrid": "(meshgrid(x, y[:2])[0] @ y[:2]).square().sum()",
+    "topk": "topk(x * y, 2)[0].square().sum()",
     "layer_norm": "(layer_norm(M, 3, x, y) ** 2).sum()",
     "linear": "linear(x, M).square().sum()", "linspace": "x @ linspace(0, 1, 3)",
     "masked_fill": "masked_fill(x, x > 1, 2) @ y",
@@ -64,6 +66,7 @@ CALLS = {
     "maxout": "maxout(M.reshape(1, 6), 2).square().sum()", "nll_loss": "nll_loss(log_softmax(x, dim=0), c)",
     "one_hot": "x @ one_hot(c, 3).double()", "ones": "x @ ones(3)", "outer": "(outer(x, y) ** 2).sum()",
     "pad": "(pad(x, (1, 2)) ** 2).sum()", "permute": "(permute(M, 1, 0) @ M[:, 0] ** 2).sum()",
+    "remainder": "remainder(x, y + 0.13) @ x",
     "repeat": "(x.repeat(2) ** 2).sum()", "reshape": "(reshape(M, 3, 2) @ M ** 2).sum()", "roll": "roll(x, 1) @ y",
     "squeeze": "squeeze(x.reshape(1, 3)) @ y", "stack": "(stack([x, y]) * M).sum()",
     "transpose": "(transpose(M, 0, 1) @ M[:, 1]).sum()",
@@ -184,6 +187,7 @@ def test_as_in_a_lesson_or_bare_it_is_the_same():
 def test_max_of_two_is_the_larger_and_of_one_the_largest():
     x = "x = [[1, 5], [7, 4]]"
     for text, value in {"max(x)": 7, "max(x, dim=1)[0].sum()": 12, "max(x, dim=1).values.sum()": 12,
+                        "max_pool1d(x, 2, return_indices=True)[0].sum()": 12,
                         "x.max(0)[0].sum()": 12, "max(x, 5).sum()": 22}.items():  # fmt: skip
         numbers = GraphStepper.measure(expression=text, values=x)
         assert numbers.values[-1] == value and numbers.wrong == [], text

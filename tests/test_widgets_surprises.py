@@ -251,6 +251,9 @@ def test_steps_show_one_operation_more_each_time():
     )
     experiment._buttons["back"].click()
     assert experiment.settings["step"] == 3
+    for keys, step in ((["ArrowLeft"], 2), (["ArrowRight", "ArrowRight"], 4), (["Home"], 0), (["End"], 4)):
+        experiment._message(None, {"type": "keys", "keys": keys}, [])
+        assert experiment.settings["step"] == step
     drawn = [
         len(
             [

@@ -42,11 +42,13 @@ METHODS: dict[str, Callable[..., Any]] = {
     "long": lambda input: input.long(), "view": lambda input, *shape: input.view(*shape),
 }  # fmt: skip
 PAIRS = {"max": "maximum", "min": "minimum"}  # max(x, y) is the larger of two, as in Python
-MANY = ("chunk", "max", "min", "sort", "split", "unbind")  # have several results
+MANY = {"max", "min"} | {  # have several results
+    name for name, f in FUNCTIONS.items() if str(f.__annotations__.get("return")).startswith(("tuple", "Extremum"))
+}
 CLASSES = ("cross_entropy", "multi_margin_loss", "nll_loss")  # may take class indices as target
 WHOLE = {*((name, "target") for name in CLASSES), ("gather", "index"), ("one_hot", "input")}
 # A parameter that takes tensors says so, or is called like this.
-_TENSORS = {"condition", "index", "input", "operands", "other", "running_mean", "running_var"}
+_TENSORS = {"condition", "index", "input", "operands", "other", "running_mean", "running_var", "tensors"}
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "/", "pow": "^", "matmul": "@", "lt": "<", "le": "≤", "gt": ">",
          "ge": "≥", "eq": "=", "ne": "≠"}  # fmt: skip
 BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow", ast.MatMult: "matmul",
@@ -263,7 +265,8 @@ class _Reader:
 
     def several(self, value: Any) -> bool:
         """Whether this is a call that has several results."""
-        return isinstance(value, Ref) and self.nodes[value.node].op in MANY and self.nodes[value.node].pick is None
+        node = self.nodes[value.node] if isinstance(value, Ref) else Node("")
+        return (node.op in MANY or "return_indices=True" in node.notes) and node.pick is None
 
     def chosen(self, part: ast.AST, value: Any, which: int) -> Any:
         """One of several results: ``max(x, dim=0)[0]``, ``max(x, dim=0).values``."""

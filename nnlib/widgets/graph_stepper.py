@@ -578,6 +578,8 @@ class GraphStepper(Experiment):
     }
     rows = (("back", "next", "end", "step"), ("example", "expression", "values"), ("order", "bug", "rounded"))
     still = {"step": 2 * MOST_OPS}
+    keys = foreseen = ("ArrowRight", "ArrowLeft", "Home", "End")
+    hint = "Keys on the picture: → steps on, ← steps back, Home goes to the inputs, End takes all steps."
     prediction = Prediction(
         "f = (x + y) · z at x = −2, y = 5, z = −4 is −12. Raise x by 0.01: by how much does f change?",
         ("+0.01", "−0.04", "−0.12", "+0.03"),
@@ -624,6 +626,11 @@ class GraphStepper(Experiment):
         """Go ``count`` steps on (back if negative)."""
         self.set(step=min(max(self._settings["step"] + count, 0), self.numbers.last))
 
+    def press(self, keys: list[str]) -> None:
+        """The keys of ``hint``."""
+        far = 2 * MOST_OPS
+        self.step(sum({"ArrowRight": 1, "ArrowLeft": -1, "Home": -far, "End": far}[key] for key in keys))
+
     def set(self, **settings: Any) -> None:
         """Change settings; an expression or values of your own choose the example “your own”."""
         if {"expression", "values"} & settings.keys():
@@ -637,12 +644,15 @@ class GraphStepper(Experiment):
         if name in ("example", "expression"):
             self._settings["step"] = 0
 
+    def prepare(self, numbers: Numbers) -> None:
+        """A wide graph scrolls before its letters shrink too far."""
+        self.view.least = int(0.72 * _placed(numbers.expression, numbers.assignments)[2][0])
+
     def tune(self, numbers: Numbers) -> None:
         """The slider ends where the walk ends; the fields show what is on the page."""
         if self.revealed:
             self._settings["step"] = numbers.step
         self.widgets["step"].max = numbers.last
-        self.view.least = int(0.72 * _placed(numbers.expression, numbers.assignments)[2][0])  # letters stay legible
         self._settings.update(expression=numbers.expression, values=numbers.assignments)
         self._buttons["back"].disabled = numbers.step == 0
         self._buttons["next"].disabled = self._buttons["end"].disabled = numbers.step == numbers.last

@@ -489,10 +489,10 @@ def test_a_graph_wider_than_its_page_shows_the_node_of_the_step(lab: Lab) -> Non
     lab.changed(root, before)
     lab.page.set_viewport_size({"width": 420, "height": 1000})
     lab.page.wait_for_timeout(500)
-    root.locator("button:has-text('Next')").focus()
+    root.locator(".nn-stage").focus()
     for _ in range(16):
         before = lab.sight(root)
-        lab.page.keyboard.press("Enter")
+        lab.page.keyboard.press("ArrowRight")
         lab.changed(root, before)
         now, page = root.locator("[data-id=now]").bounding_box(), root.locator(".nn-view").bounding_box()
         assert page["x"] <= now["x"] and now["x"] + now["width"] <= page["x"] + page["width"]
