@@ -800,10 +800,32 @@ def test_what_fails_on_a_card_keeps_nothing_else_from_running(
     monkeypatch.setattr(sys, "argv", ["gpu", "--dry-run", "--rounds=1", "--seconds=0.01"])
     assert gpu.everything() == 1
     said = capfd.readouterr().out
-    assert "1 passed" in said and "the stand-in passed, timing failed" in said
+    assert "1 passed" in said and "stand-in passed, timing failed" in said
     row = next(line for line in said.splitlines() if line.startswith("| Adam"))
     assert re.search(r"\d ms", row) and "TB/s" in row and "nan" not in row
     assert "Failed: unheard of with nnlib: KeyError" in said
+
+
+@without_gpu
+def test_a_check_that_takes_too_long_is_interrupted_and_says_what_it_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gpu.check({"ops": "test_an_op and kernels"}, 0.0, tmp_path) == {"ops": 124}
+    assert (tmp_path / "ops.txt").exists() and "ops: exit 124" in capsys.readouterr().out
+
+
+def test_the_checks_leave_no_test_out_and_run_none_twice() -> None:
+    """As pytest would choose: by words that are in a test's name."""
+    names = [name for name in globals() if name.startswith("test_")]
+    names += [f"test_an_op_gives_the_same_on_the_device[{form}-add-]" for form in ("kernels", "functions")]
+    names.remove("test_an_op_gives_the_same_on_the_device")
+
+    def chosen(name: str, words: str) -> bool:
+        truth = re.sub(r"\b(?!and\b|or\b|not\b)\w+", lambda word: str(word.group() in name), words)
+        return bool(eval(truth))
+
+    counts = {name: sum(chosen(name, words) for words in gpu.CHECKS.values()) for name in names}
+    assert counts == dict.fromkeys(names, 1)
 
 
 def test_a_benchmark_without_time_left_says_so(capsys: pytest.CaptureFixture[str]) -> None:
