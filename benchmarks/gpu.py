@@ -32,7 +32,7 @@ WORKLOADS: dict[str, Workload] = {}
 BUDGET = 570  # seconds for the whole call
 HERE = Path(__file__).parent
 PACKAGES = {"cupy-cuda12x", "cupy-cuda13x", "cupy", "torch", "numpy"}
-_KERNELS = "windows or pools or rows or channels or variance or class or launch or parameter or capture"
+_KERNELS = "windows or pools or rows or channels or variance or class or launch or parameter or capture or elements"
 CHECKS = {
     "kernels": f"({_KERNELS}) and not test_an_op", "rest": f"not test_an_op and not ({_KERNELS})",
     "ops": "test_an_op and kernels", "plain-ops": "test_an_op and functions",
@@ -274,7 +274,7 @@ def check(chosen: dict[str, str], end: float, logs: Path | None = None) -> dict[
     A process for each, because a broken kernel takes its process along, and because CuPy compiles at first use, with
     one core. Who is not done in time is interrupted, and says what it has found.
     """
-    command = [sys.executable, "-m", "pytest", "tests/test_device.py", "-q", "--tb=short", "-p", "no:cacheprovider", "-k"]
+    command = [sys.executable, *"-m pytest tests/test_device.py -q --tb=short -p no:cacheprovider -k".split()]
     folder = logs or Path(tempfile.mkdtemp(prefix="nnlib-gpu-"))
     folder.mkdir(parents=True, exist_ok=True)
     running, codes = {}, {}

@@ -526,6 +526,29 @@ def test_rows_of_every_length(M: int, dtype: Any) -> None:
         same(lambda x, b: F.linear(x, w, b), numbers(R, 3, dtype=dtype), numbers(M, dtype=dtype))  # noqa: B023
 
 
+def _normalised(x: Any) -> Any:
+    return F.batch_norm(x, *(nn.ones(x.shape[1], dtype=x.dtype, device="cuda").data for _ in range(2)))
+
+
+@kernels_run
+def test_arrays_without_elements_launch_nothing_wrong() -> None:
+    """A launch of no blocks is an error on a GPU; sums of nothing are 0."""
+    none = numbers(0, 3, 8, 8)
+    for compute, *arrays in (
+        (lambda x, w: F.conv2d(x, w, padding=1), none, numbers(4, 3, 3, 3)), (lambda x: F.max_pool2d(x, 2), none),
+        (lambda x: F.avg_pool2d(x, 2), none), (lambda x, w: F.group_norm(x, 3, w), none, numbers(3)),
+        (_normalised, none), (lambda x, w: F.layer_norm(x, (8,), w), none, numbers(8)),
+        (lambda x: F.softmax(x, -1), none), (lambda x: F.log_softmax(x, -1), none), (F.relu, none),
+        (lambda x, w, b: F.linear(x, w, b), none, numbers(5, 8), numbers(5)), (lambda x: F.dropout(x, 0.5), none),
+    ):  # fmt: skip
+        for one, other in zip(*both_forms(compute, *arrays), strict=True):
+            np.testing.assert_array_equal(one, other)
+    for make in OPTIMIZERS.values():
+        p = nn.Parameter(nn.zeros(0, 3, device="cuda"))
+        p.grad = nn.zeros(0, 3, device="cuda").data
+        make([p]).step()
+
+
 @kernels_run
 @pytest.mark.parametrize("layout", ["images first", "channels first", "flat"])
 @pytest.mark.parametrize("training", [True, False])
