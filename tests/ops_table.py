@@ -494,6 +494,7 @@ for _n, _shape in ((1, (2, 3, 7)), (2, (2, 3, 7, 6))):
         call(f"F.avg_pool{_n}d", real(*_shape), kernel_size=3, **_settings, count_include_pad=False,
              note=f"{_note}, not counted")  # fmt: skip
     call(f"F.max_pool{_n}d", real(*_shape), kernel_size=2, stride=1, dilation=3, note="dilation")
+    call(f"F.max_pool{_n}d", real(*_shape), kernel_size=3, stride=1, dilation=2, padding=1, note="dilation, three wide")
     call(f"F.max_pool{_n}d", real(*_shape), kernel_size=3, stride=2, padding=1, return_indices=True, note="indices")
     call(f"F.max_pool{_n}d", fixed(np.ones(_shape)), kernel_size=3, stride=2, padding=1, check=False, note="ties")
     call(f"F.max_pool{_n}d", fixed(np.full(_shape, -np.inf)), kernel_size=3, stride=2, padding=1, return_indices=True,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -177,3 +180,64 @@ def test_changes_in_place_of_what_needs_no_gradient() -> None:
     assert t.tolist() == [[5, 4.5], [1, 1.5]]
     assert t.copy_(nn.ones(2)).fill_(3).zero_().tolist() == [[0, 0], [0, 0]]
     assert t.add_(2).div_(4).sub_(1).mul_(2).tolist() == [[-1, -1], [-1, -1]]
+
+
+# name -> how PyTorch says it, of x and y (2, 2), b (2,), index [1, 0], p a distribution, m a mask
+ELSEWHERE = {
+    "addmm": "torch.addmm(b, x, y)", "bmm": "torch.bmm(x[None], y[None])[0]", "clip": "x.clip(low, high)",
+    "concat": "torch.concat([x, y])", "concatenate": "torch.concatenate([x, y])", "contiguous": "x.contiguous()",
+    "count_nonzero": "x.count_nonzero()", "dot": "b.dot(b)", "empty_like": "torch.zeros_like(x)",
+    "equal": "x.equal(y)", "expand_as": "x.expand_as(y)", "fliplr": "torch.fliplr(x)", "flipud": "torch.flipud(x)",
+    "frac": "x - x.floor()", "half": "x.half()", "hstack": "torch.hstack([x, y])",
+    "index_select": "x.index_select(0, index)", "inner": "torch.inner(b, b)", "log10": "x.log10()", "log2": "x.log2()",
+    "is_floating_point": "x.is_floating_point()", "is_tensor": "torch.is_tensor(x)",
+    "logical_and": "torch.logical_and(m, ~m)", "logical_not": "torch.logical_not(m)",
+    "logical_or": "torch.logical_or(m, ~m)", "logical_xor": "torch.logical_xor(m, ~m)", "mm": "x.mm(y)",
+    "multiply": "torch.multiply(x, y)", "mv": "x.mv(b)", "ndimension": "x.ndimension()", "nelement": "x.nelement()",
+    "numel": "torch.numel(x)", "ravel": "x.ravel()", "subtract": "torch.subtract(x, y)", "t": "x.t()",
+    "swapaxes": "x.swapaxes(0, 1)", "tan": "x.tan()", "tile": "x.tile(2, 3)", "true_divide": "torch.true_divide(x, y)",
+    "divide": "torch.divide(x, y)", "type": "x.type(torch.float64)", "type_as": "x.type_as(y)",
+    "view_as": "x.view_as(y)", "vstack": "torch.vstack([x, y])", "bernoulli": "torch.bernoulli(p).float()",
+    "empty": "torch.empty(2, 3)", "rand_like": "torch.rand_like(x)", "randn_like": "torch.randn_like(x)",
+    "normal": "torch.normal(0.0, 1.0, (2, 3))", "multinomial": "torch.multinomial(p, 3, replacement=True)",
+}  # fmt: skip
+RANDOM = ("bernoulli", "empty", "rand_like", "randn_like", "normal", "multinomial")
+
+
+@pytest.mark.parametrize("name", sorted({*nn._SAID_OTHERWISE} - {"grad_fn"}))
+def test_a_name_that_is_missing_tells_what_does_the_same(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    arrays = {
+        "x": np.array([[0.5, 1.5], [2.5, 3.5]]), "y": np.array([[1.0, 2.0], [4.0, 5.0]]), "b": np.array([0.5, 1.5]),
+        "index": np.array([1, 0]), "p": np.array([0.3, 0.7]), "m": np.array([True, False]),
+    }  # fmt: skip
+    fixed = {"low": 1.0, "high": 3.0, "n": 3, "mean": 0.0, "std": 1.0, "math": math}
+    ours = {key: nn.tensor(a) for key, a in arrays.items()}
+    if name in ("dot", "inner"):
+        ours |= {"x": ours["b"], "y": ours["b"]}
+    if name == "mv":
+        ours["y"] = ours["b"]
+    if name in ("bernoulli", "multinomial"):
+        ours["x"] = ours["p"]
+    if name.startswith("logical"):
+        ours |= {"x": ours["m"], "y": ~ours["m"]}
+    with pytest.raises(AttributeError, match=f"{name}.*Use") as said:
+        getattr(nn.ones(2) if hasattr(nn, name) else nn, name)  # "numel" is a method, "half" a dtype
+    fix = str(said.value).partition(". Use ")[2]
+    expected = eval(ELSEWHERE[name], {"torch": torch, **fixed, **{k: torch.tensor(a) for k, a in arrays.items()}})
+    found = eval(fix, {"nn": nn, **fixed, **ours})
+    if name in RANDOM:
+        assert tuple(found.shape) == tuple(expected.shape)
+    else:
+        np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-12)
+        assert getattr(found, "dtype", None) is None or str(expected.dtype).endswith(found.dtype.name)
+
+
+def test_a_missing_method_tells_the_fix_too() -> None:
+    x = nn.ones(2, requires_grad=True)
+    for name, fix in {"grad_fn": "x.node", "clamp_": "x = x.clamp(...)", "median": "np.median(x.numpy())"}.items():
+        with pytest.raises(AttributeError, match=re.escape(fix)):
+            getattr(x, name)
+    assert not hasattr(x, "__array_interface__")
+    assert not hasattr(x, "no_such_thing")
+    assert pickle.loads(pickle.dumps(nn.ones(2))).tolist() == copy.deepcopy(nn.ones(2)).tolist() == [1, 1]
