@@ -705,11 +705,14 @@ def test_a_whole_training_step_can_be_captured(optimizer: str) -> None:
 
     for _ in range(3):
         step()
-    captured = nn.cuda.CUDAGraph()
+    captured, kept = nn.cuda.CUDAGraph(), (list(nn.kernels._tables), nn.kernels._zeros.cache_info())
     with nn.cuda.graph(captured):
         assert nn.cuda.is_current_stream_capturing()
+        stand_in.launches.clear()
         step()
     assert not nn.cuda.is_current_stream_capturing()
+    # What a graph writes is written at its replay, to its own memory: nobody else may count on it, nor it on others'.
+    assert kept == (list(nn.kernels._tables), nn.kernels._zeros.cache_info()) and (REAL or "store" in stand_in.launches)
     before = losses[0].item() if REAL else None
     for _ in range(30):
         captured.replay()
