@@ -485,7 +485,7 @@ def test_an_expression_of_vectors_is_stepped_by_keyboard(lab: Lab) -> None:
 def test_a_graph_wider_than_its_page_shows_the_node_of_the_step(lab: Lab) -> None:
     root = lab.experiment(NAMES.index("GraphStepper"))
     before = lab.sight(root)
-    lab.run("GraphStepper.set(example='sigmoid, gate by gate', step=0)")
+    root.locator("select").first.select_option(label="sigmoid, gate by gate")  # a new graph starts at its inputs
     lab.changed(root, before)
     lab.page.set_viewport_size({"width": 420, "height": 1000})
     lab.page.wait_for_timeout(500)
