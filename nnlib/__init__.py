@@ -1,14 +1,14 @@
 """nnlib: a neural-network library in NumPy, small enough to read in an afternoon.
 
 ``import nnlib as nn`` reads as PyTorch code. Start with :mod:`nnlib.autograd` (how gradients travel), then
-:mod:`nnlib.core` (tensors and ops); every other file imports only those above it in the list below.
+:mod:`nnlib.core` (tensors) and :mod:`nnlib.ops`; every other file imports only those above it in the list below.
 """
 
 from math import e, inf, nan, pi
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, core, cuda, data, device, functional, init, kernels, optim, utils
+from . import autograd, core, cuda, data, device, functional, init, kernels, ops, optim, utils
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .core import *  # noqa: F403
 from .core import Tensor
@@ -22,6 +22,7 @@ from .functional import log_softmax, relu, softmax
 from .layers import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .module import Module, ModuleList, Parameter, Sequential
+from .ops import *  # noqa: F403
 from .serialization import load, save
 from .training import History, accuracy, evaluate, fit
 

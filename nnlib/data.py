@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import cuda
-from .core import Tensor, _check_integer, as_tensor, get_default_dtype, stack, tensor
+from .core import Tensor, _check_integer, as_tensor, get_default_dtype, tensor
 from .device import rng
 from .download import cache_folder, fetch
+from .ops import stack
 
 if TYPE_CHECKING:
     from pathlib import Path

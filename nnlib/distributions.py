@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from . import functional as F
-from .core import Tensor, as_tensor, broadcast_to, sigmoid, where
+from .core import Tensor, as_tensor
 from .device import get_array_module, rng, special
+from .ops import broadcast_to, sigmoid, where
 
 __all__ = ["Bernoulli", "Categorical", "Distribution", "Laplace", "Normal", "Poisson", "kl_divergence"]
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from . import kernels
 from .conv import *  # noqa: F403
-from .core import Array, Tensor, _as_float, _axes, _flat, op, sigmoid, unbroadcast, where
-from .core import logsumexp as logsumexp  # PyTorch has these two in F as well
-from .core import tanh as tanh
+from .core import Array, Tensor, _as_float, op, unbroadcast
+from .ops import _axes, _flat, sigmoid, where
+from .ops import logsumexp as logsumexp  # PyTorch has these two in F as well
+from .ops import tanh as tanh
 
 # isort: split
 from .core import _check_integer, _check_number, _check_one_of, _check_tensor, _guarded

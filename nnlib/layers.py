@@ -9,7 +9,8 @@ from typing import Any
 from . import functional as F
 from . import init
 from .conv import _pair
-from .core import Tensor, as_tensor, flatten, ones, stack, zeros
+from .core import Tensor, as_tensor, ones, zeros
+from .ops import flatten, stack
 
 # isort: split
 from .core import _check_integer, _check_number, _check_one_of

@@ -32,7 +32,7 @@ _ASIDE = {"Tensor", "allclose", "as_tensor", "cast", "detect_anomaly", "from_dlp
           "grad", "op", "rand", "randint", "randn", "randperm", "set_default_dtype", "tensor"}  # fmt: skip
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: function
-    for home in (nn.core, nn.conv, nn.functional)
+    for home in (nn.core, nn.ops, nn.conv, nn.functional)
     for name, function in vars(home).items()
     if inspect.isfunction(function) and name[0] != "_" and name not in _ASIDE
     if name in getattr(home, "__all__", ()) or (home is nn.functional and function.__module__ == home.__name__)
