@@ -24,7 +24,6 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     ['bias', 'weight']
     """
     import json
-    import tempfile
     from pathlib import Path
 
     target = Path(path)
@@ -32,9 +31,9 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
         raise FileNotFoundError(f"save: the folder {target.parent} does not exist. Make it first: mkdir -p.")
     arrays: dict[str, np.ndarray] = {}
     plan = _plan(obj, arrays, "")
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             if target.suffix == ".safetensors":
                 from safetensors.numpy import save as to_bytes
 
@@ -46,7 +45,7 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -111,7 +111,7 @@ def evaluate(
     {'loss': 0.5}
     """
     _check_learning("evaluate", model, loss)
-    training, scores = model.training, []
+    modes, scores = [(module, module.training) for module in model.modules()], []
     model.eval()
     try:
         with no_grad():
@@ -119,7 +119,8 @@ def evaluate(
                 output = model(x)
                 scores.append((len(x), _scores(loss(output, y), output, y, metrics or {})))
     finally:
-        model.train(training)
+        for module, training in modes:  # a frozen BatchNorm stays in its own mode
+            module.training = training
     return _means(scores)
 
 

@@ -1,5 +1,6 @@
 """States survive a round trip, an interruption, and a look by somebody who distrusts pickles."""
 
+import os
 import pickle
 
 import numpy as np
@@ -46,6 +47,13 @@ def test_structure_comes_back_as_it_was(tmp_path):
     assert back["a"][0].tolist() == [0, 1, 2]
     assert back["a"][1] == (1, 2.5, None, True)
     assert back[7] == {"text": "x"} and back["empty"] == {}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_a_file_may_be_read_by_whom_other_new_files_may(tmp_path):
+    (tmp_path / "other").touch()
+    nn.save({"w": np.ones(2)}, tmp_path / "w.npz")
+    assert (tmp_path / "w.npz").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_an_interrupted_save_keeps_the_old_file(tmp_path, monkeypatch):

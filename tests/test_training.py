@@ -88,8 +88,9 @@ def test_modes_are_set_and_given_back():
     fit(model, line(4), 1, batch_size=4, validation=line(4))
     assert seen == [True, False] and not model.training
     model.train()
+    model[1].eval()  # frozen on its own
     nn.evaluate(model, line(4), nn.MSELoss())
-    assert model.training
+    assert [module.training for module in model.modules()] == [True, True, False]
 
 
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"epochs": 1, "patience": 2}])
