@@ -334,20 +334,55 @@ def test_a_click_on_the_network_chooses_the_nearest_weight_in_both_layouts():
         experiment._extra["weight"].value = (1, 1, 1)
 
 
-def test_every_picture_lies_inside_its_sheet_in_the_narrow_layout():
+@pytest.mark.parametrize("room", [0, 390, 780, 1000])
+def test_every_picture_lies_inside_its_sheet_in_every_layout(room):
     for settings in (
         {},
         {"depth": 4, "width": 8, "held_out": True},
         {"depth": 0, "step": 30},
         Playground.prediction.after,
+        {"data": "tumours (real)", "step": 30, "compare": "data=spirals; depth=4; width=8; optimizer=momentum"},
     ):
         numbers = Playground.measure(**settings)
-        numbers.narrow, numbers.cross, numbers.chosen = True, (3.0, -3.0), (1, 1, 1)
+        numbers.room, numbers.cross, numbers.chosen = room, (3.0, -3.0), (1, 1, 1)
         scene = playground.draw(numbers)
         for mark in scene.marks:
             for x, y in mark.points:
                 assert -1 <= x <= scene.width + 1, mark
                 assert -1 <= y <= scene.height + 1, mark
+            if mark.kind == "text" and mark.anchor == "start":
+                assert mark.points[0][0] + 0.5 * mark.size * len(mark.text) <= scene.width, mark
+
+
+def test_two_runs_stand_on_one_scale_and_a_click_meets_the_one_that_runs():
+    experiment = Playground()
+    experiment.set(data="own points", compare="data=rings; loss=hinge; rate=3", step=70)
+    for room, place, corner in (
+        (1000, playground.HALF, (playground.HALF.width, 0)),
+        (780, playground.NARROW, (playground.NARROW.width, 0)),
+        (390, playground.NARROW, (0, 0)),
+    ):
+        experiment.view.room = room
+        scene = playground.draw(experiment.numbers)
+        (x0, y0), _ = scene.find("plane").points
+        (u0, v0), _ = scene.find("plane A").points
+        assert (x0 - corner[0], y0) == place.plane[:2]
+        assert (x0 > u0 and y0 == v0) if room >= 700 else (x0 == u0 and y0 < v0)
+        assert scene.texts().count("step 70") == 4  # both losses and both gradients end at one step
+        ticks = [[(m.text, m.points[0][0] - x, m.points[0][1] - y) for m in scene.marks
+                  if m.kind == "text" and re.fullmatch(r"1(e.?\d)?", m.text) and m.anchor == "end"
+                  and x - 40 < m.points[0][0] < x + place.width - 40 and abs(m.points[0][1] - y) < 600]
+                 for x, y in ((x0, y0), (u0, v0))]  # fmt: skip
+        if room >= 700:
+            assert len(ticks[0]) >= 6 and ticks[0] == ticks[1]
+        experiment.set(history="")
+        left, top, width, height = place.plane
+        at = [corner[0] + left + 0.75 * width, corner[1] + top + 0.25 * height]
+        experiment._message(None, {"type": "tap", "id": "plane", "at": at}, [])
+        assert experiment.settings["history"] == "point(1.5,1.5,0)@70"
+    said = experiment.status
+    assert said.startswith("Run B. Step 70") and "Run A (" in said
+    assert said.count("Gradients from the first layer to the last:") == 2
 
 
 # ------------------------------------------------------------ states
