@@ -84,7 +84,7 @@ def _convolve(name, input, weight, b, stride, padding, dilation, groups):
         out.swapaxes(0, 1).reshape(*input.shape[: -n - 1], F, *(oh, ow)[-n:]),
         lambda g: grad_x(upstream(g)).swapaxes(0, 1).reshape(input.shape),
         lambda g: grad_weight(upstream(g)).reshape(weight.shape),
-        lambda g: upstream(g).reshape(F, N * oh * ow).sum(1),
+        lambda g: kernels.sums(upstream(g).reshape(F, N * oh * ow), 1),
     )
 
 

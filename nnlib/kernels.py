@@ -257,17 +257,17 @@ def _weights_grad(g: Any, N: int, shape: Any, per: int, x: Any = None, mean: Any
     xp, K = get_array_module(g), math.prod(shape)
     dw, db = xp.empty(shape, g.dtype), xp.empty(shape, g.dtype)
     across, S = (-(-K // 32), N // 64) if per == 1 else (K, N * per // 4096)
-    S = min(max(S, 1), 64)
-    M = 1 if x is None else x.size // max(mean.size, 1)
+    S, M = min(max(S, 1), 64), 1 if x is None else x.size // max(mean.size, 1)
     joined = (xp.empty((S, 2, K), g.dtype), _counters(g, across)) if S > 1 else (None, None)
     args = (xp.ascontiguousarray(g), dw, db, *joined, N, K, M, per)
     launch("norm_weights_grad", g, (x, mean, scale, *args), (across, S))
     return dw, db
 
 
-def column_sums(g: Any) -> Any:
-    """Σ over the rows of g (…, K) in one launch that keeps all of the card busy; CuPy's has few threads for it."""
-    return _weights_grad(g, g.size // max(g.shape[-1], 1), g.shape[-1:], 1)[1]
+def sums(a: Any, axis: int) -> Any:
+    """``a.sum(axis)`` of a matrix; on a GPU by enough blocks to keep it busy, where CuPy has one for a few results."""
+    how = (1, a.shape[:1], a.shape[1]) if axis else (len(a), a.shape[1:], 1)
+    return _weights_grad(a, *how)[1] if fit(a) else a.sum(axis)
 
 
 def _channel_rows(x: Any) -> tuple[Any, np.ndarray]:
