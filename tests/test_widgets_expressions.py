@@ -222,6 +222,8 @@ def test_the_picture_does_not_move_with_the_steps_and_nothing_overlaps():
         ("x.data + x", "", "is not understood here"), ("x.backward()", "", "is not understood here"),
         ("nn.save(x)", "", "is not understood here"),
         ("softmax(x, dim=x).sum()", "x = [1, 2]", "dim is a setting"),
+        ("sum(W @ x)", "x = [1, 2]", "Use x * y for numbers. Without a value, W counts as 1: write W = … below f."),
+        ("cat(x)", "", "cat: tensors is a list of tensors. Write cat([x, y])"),
         ("softmax(x, **x)", "", "softmax takes (input, dim)"),
         ("nn.data.digits()", "", "is not understood here"), ("x[y:]", "", "is not understood here"),
         ("f'{x}'", "", "is not understood here"), ("x < y < z", "", "is not understood here"),

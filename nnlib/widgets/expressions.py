@@ -330,6 +330,8 @@ class _Reader:
             kind = str(parameter.annotation)
             several = parameter.kind is parameter.VAR_POSITIONAL
             if "Arrays" in kind or "Sequence[Tensor]" in kind or (several and key in _TENSORS):
+                if not isinstance(value, list | tuple):
+                    raise ValueError(f"{name}: {key} is a list of tensors. Write {name}([x, y]).")
                 bound.arguments[key] = type(value)(self.tensor(v, part) for v in value)
             elif "Array" in kind or "Tensor" in kind or (key in _TENSORS and name != "getitem"):
                 bound.arguments[key] = self.tensor(value, part, (name, key) in WHOLE)

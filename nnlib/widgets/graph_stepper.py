@@ -240,8 +240,14 @@ def walk(
 def _walked(expression: str, assignments: str, order: str, bug: str, rounded: bool) -> Numbers:
     """Parse, run forward, walk backward; every number of every step."""
     program = expressions.parse(expression)
-    given = expressions.read_values(assignments, [program.nodes[i].name for i in program.inputs])
-    exact = expressions.run(program, given)
+    names = [program.nodes[i].name for i in program.inputs]
+    given = expressions.read_values(assignments, names)
+    try:
+        exact = expressions.run(program, given)
+    except (ValueError, TypeError, IndexError, RuntimeError) as error:
+        bare = [name for name in names if not re.search(rf"\b{name}\s*=", assignments)]
+        more = f" Without a value, {', '.join(bare)} counts as 1: write {bare[0]} = … below f." if bare else ""
+        raise type(error)(f"{error}{more}") from None
     out = exact[-1]
     if out.ndim:
         raise ValueError(f"f has shape {out.shape}, and gradients start from one number. Make it one: sum(…), f[0].")
