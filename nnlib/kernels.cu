@@ -154,8 +154,8 @@ KERNEL avg_pool_grad(const T* g, T* dx, long long padding, double divisor, Windo
 
 // ------------------------------------------------------------------------------------------- sums over a block of threads
 
-// Combine one value per thread so that every thread gets the result: butterflies inside a warp, then a look at all warps.
-// Blocks are whole warps, at most 32 of them.
+// Combine one value per thread so that every thread gets the result: butterflies inside a warp, then over the warps' results,
+// of which each lane takes one. Blocks are 1, 2, 4, … or 32 warps.
 template <class V, class F>
 __device__ V block_reduce(V v, F combine) {
     __shared__ V warps[32];
@@ -163,8 +163,9 @@ __device__ V block_reduce(V v, F combine) {
     __syncthreads();  // the last call may still be reading
     if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = v;
     __syncthreads();
-    v = warps[0];
-    for (int i = 1; i < blockDim.x / 32; i++) v = combine(v, warps[i]);
+    const int n = blockDim.x / 32;
+    v = warps[threadIdx.x % n];
+    for (int d = n / 2; d; d /= 2) v = combine(v, v.other(d));
     return v;
 }
 
@@ -186,9 +187,8 @@ struct Moments {
     __device__ Moments other(int d) const { return {shuffle(n, d), shuffle(mean, d), shuffle(m2, d)}; }
 };
 __device__ Moments join(Moments x, Moments y) {
-    const T n = x.n + y.n, d = y.mean - x.mean;
-    if (n == 0) return x;
-    return {n, x.mean + d * (y.n / n), x.m2 + y.m2 + d * d * (x.n * y.n / n)};
+    const T n = x.n + y.n, d = y.mean - x.mean, share = n == 0 ? T(0) : y.n / n;
+    return {n, x.mean + d * share, x.m2 + y.m2 + d * d * x.n * share};
 }
 __device__ Moments block_moments(Moments m) {
     return block_reduce(m, [](Moments x, Moments y) { return join(x, y); });
@@ -286,15 +286,16 @@ struct Weights {
 KERNEL norm_rows(const T* x, const T* weight, const T* bias, T* out, T* mean, T* scale, long long M, Weights of, double eps) {
     const long long row = blockIdx.x * M;
     const int base = of.base(M);
-    Running running = {};
-    MINE(j, M) running.see(x[row + j]);
-    const Moments m = block_moments(running.moments());
-    const T s = 1 / sqrt(m.m2 / m.n + T(eps));
+    T sum = 0, squares = 0;
+    MINE(j, M) sum += x[row + j];
+    const T mu = block_sum(sum) / M;
+    MINE(j, M) squares += (x[row + j] - mu) * (x[row + j] - mu);
+    const T s = 1 / sqrt(block_sum(squares) / M + T(eps));
     MINE(j, M) {
         const int k = of.at(base, j);
-        out[row + j] = (x[row + j] - m.mean) * s * (weight ? weight[k] : T(1)) + (bias ? bias[k] : T(0));
+        out[row + j] = (x[row + j] - mu) * s * (weight ? weight[k] : T(1)) + (bias ? bias[k] : T(0));
     }
-    if (threadIdx.x == 0) mean[blockIdx.x] = m.mean, scale[blockIdx.x] = s;
+    if (threadIdx.x == 0) mean[blockIdx.x] = mu, scale[blockIdx.x] = s;
 }
 
 KERNEL norm_rows_grad(const T* x, const T* weight, const T* mean, const T* scale, const T* g, T* dx, long long M, Weights of) {
@@ -359,42 +360,50 @@ struct Rows {
              r = j_ % L_, dq_ = step_ / L_, dr_ = step_ % L_;                                                   \
          j_ < (n); j_ += step_, q += dq_, r += dr_, r >= L_ ? (r -= L_, q++) : 0)
 
-__device__ Moments part_moments(const T* x, Rows at, int c, long long n) {
+// What was used, for the way back, and the running statistics (may be null), which move `momentum` of the way.
+__device__ void keep_statistics(int c, T mu, T v, T n, T* mean, T* var, T* running_mean, T* running_var, double momentum) {
+    mean[c] = mu, var[c] = v;
+    if (!running_mean) return;
+    running_mean[c] += T(momentum) * (mu - running_mean[c]);
+    running_var[c] += T(momentum) * (v * (n / (n - 1)) - running_var[c]);
+}
+
+// The first of two launches where a channel c = blockIdx.y is shared out to blocks, because nobody may normalise before all
+// have looked: moments of each part into parts (C, S, 3), which the channel's last block joins. (Blocks that wait for each
+// other need a launch in which all of them run at once; the second reading is cheaper than so few threads.)
+KERNEL channel_moments(const T* x, Rows at, T* parts, T* mean, T* var, T* running_mean, T* running_var, int* arrived,
+                       long long n, double momentum) {
+    const int c = blockIdx.y, S = gridDim.x;
     Running running = {};
     CHANNEL(q, r, at, n) running.see(x[at.at(c, q, r)]);
-    return block_moments(running.moments());
+    Moments m = block_moments(running.moments());
+    T* part = parts + c * S * 3;
+    if (threadIdx.x == 0) part[3 * blockIdx.x] = m.n, part[3 * blockIdx.x + 1] = m.mean, part[3 * blockIdx.x + 2] = m.m2;
+    if (!block_is_last(arrived + c, S)) return;
+    m = {0, 0, 0};
+    MINE(s, S) m = join(m, Moments{part[3 * s], part[3 * s + 1], part[3 * s + 2]});
+    m = block_moments(m);
+    if (threadIdx.x == 0) keep_statistics(c, m.mean, m.m2 / m.n, m.n, mean, var, running_mean, running_var, momentum);
 }
 
-// Moments of part blockIdx.x of channel c = blockIdx.y, into parts (C, S, 3): the first of two launches where a channel is
-// shared out to S blocks, because nobody may normalise before all have looked. (Blocks that wait for each other need a
-// launch in which all of them run at once; the second reading, mostly from the cache, is cheaper than so few threads.)
-KERNEL channel_moments(const T* x, Rows at, T* parts, long long n) {
-    const Moments m = part_moments(x, at, blockIdx.y, n);
-    T* part = parts + (blockIdx.y * gridDim.x + blockIdx.x) * 3;
-    if (threadIdx.x == 0) part[0] = m.n, part[1] = m.mean, part[2] = m.m2;
-}
-
-// Normalise, and move the running statistics (may be null). S: 0 if those are used, 1 if this block has its channel to itself
-// and takes the moments first, else those of S parts are joined. mean and var keep what was used, for the way back.
-KERNEL batch_norm(const T* x, Rows at, const T* parts, T* mean, T* var, const T* weight, const T* bias,
-                  T* running_mean, T* running_var, T* out, Rows to, long long n, long long S, double momentum, double eps) {
+// Normalise. S: 0 by the running statistics, 1 if this block has its channel to itself and takes mean and variance first,
+// else by those of channel_moments.
+KERNEL batch_norm(const T* x, Rows at, T* mean, T* var, T* running_mean, T* running_var, const T* weight, const T* bias,
+                  T* out, Rows to, long long n, long long S, double momentum, double eps) {
     const int c = blockIdx.y;
-    Moments m = {0, 0, 0};
-    if (S == 1) m = part_moments(x, at, c, n);
-    else for (int s = 0; s < S; s++) {
-        const T* part = parts + (c * S + s) * 3;
-        m = join(m, Moments{part[0], part[1], part[2]});
+    T mu = S ? T(0) : running_mean[c], v = S ? T(0) : running_var[c];
+    if (S > 1) mu = mean[c], v = var[c];
+    if (S == 1) {
+        T sum = 0, squares = 0;
+        CHANNEL(q, r, at, n) sum += x[at.at(c, q, r)];
+        mu = block_sum(sum) / n;
+        CHANNEL(q, r, at, n) squares += (x[at.at(c, q, r)] - mu) * (x[at.at(c, q, r)] - mu);
+        v = block_sum(squares) / n;
     }
-    const T mu = S ? m.mean : running_mean[c], v = S ? m.m2 / m.n : running_var[c];
     const T slope = (weight ? weight[c] : T(1)) / sqrt(v + T(eps)), shift = bias ? bias[c] : T(0);
     CHANNEL(q, r, at, n) out[to.at(c, q, r)] = (x[at.at(c, q, r)] - mu) * slope + shift;
-    if (blockIdx.x == 0 && threadIdx.x == 0) {
-        mean[c] = mu, var[c] = v;
-        if (S && running_mean) {
-            running_mean[c] += T(momentum) * (mu - running_mean[c]);
-            running_var[c] += T(momentum) * (m.m2 / (m.n - 1) - running_var[c]);
-        }
-    }
+    if (S < 2 && blockIdx.x == 0 && threadIdx.x == 0)
+        keep_statistics(c, mu, v, n, mean, var, S ? running_mean : 0, running_var, momentum);
 }
 
 __device__ Two part_sums(const T* x, Rows at, const T* g, Rows up, T mean, int c, long long n) {
@@ -406,11 +415,16 @@ __device__ Two part_sums(const T* x, Rows at, const T* g, Rows up, T mean, int c
     return block_sums(a, b);
 }
 
-// Backwards the same: Σg and Σg·(x − μ) of part blockIdx.x of channel c, into parts (C, S, 2) …
-KERNEL channel_sums(const T* x, Rows at, const T* g, Rows up, const T* mean, T* parts, long long n) {
-    const int c = blockIdx.y;
-    const Two sums = part_sums(x, at, g, up, mean[c], c, n);
-    T* part = parts + (c * gridDim.x + blockIdx.x) * 2;
+// Backwards the same: Σg and Σg·(x − μ) of the parts of channel c into parts (C, S, 2), and of all in the first's place …
+KERNEL channel_sums(const T* x, Rows at, const T* g, Rows up, const T* mean, T* parts, int* arrived, long long n) {
+    const int c = blockIdx.y, S = gridDim.x;
+    Two sums = part_sums(x, at, g, up, mean[c], c, n);
+    T* part = parts + c * S * 2;
+    if (threadIdx.x == 0) part[2 * blockIdx.x] = sums.a, part[2 * blockIdx.x + 1] = sums.b;
+    if (!block_is_last(arrived + c, S)) return;
+    sums = {0, 0};
+    MINE(s, S) sums = add(sums, Two{part[2 * s], part[2 * s + 1]});
+    sums = block_sums(sums.a, sums.b);
     if (threadIdx.x == 0) part[0] = sums.a, part[1] = sums.b;
 }
 
@@ -419,9 +433,9 @@ KERNEL batch_norm_grad(const T* x, Rows at, const T* g, Rows up, const T* parts,
                        const T* weight, T* dx, Rows to, T* dw, T* db, long long n, long long S, double eps, long long training) {
     const int c = blockIdx.y;
     const T mu = mean[c];
-    Two sums = {0, 0};
+    Two sums;
     if (S == 1) sums = part_sums(x, at, g, up, mu, c, n);
-    else for (int s = 0; s < S; s++) sums = add(sums, Two{parts[(c * S + s) * 2], parts[(c * S + s) * 2 + 1]});
+    else sums = {parts[c * S * 2], parts[c * S * 2 + 1]};
     const T scale = 1 / sqrt(var[c] + T(eps)), slope = scale * (weight ? weight[c] : T(1));
     const T mean_g = training ? sums.a / n : T(0), along = training ? sums.b * scale * scale / n : T(0);
     CHANNEL(q, r, at, n) {

@@ -298,10 +298,10 @@ def batch_norm(
     out, mean, var, parts = fresh(), xp.empty(C, x.dtype), xp.empty(C, x.dtype), xp.empty((C, S, 3), x.dtype)
     _, to = _channel_rows(out)
     alone, spread = ((1, C if n else 0), _threads(n, 512)), ((-(-n // 1024), C), 256)
+    moving = (mean, var, running_mean, running_var)
     if training and S > 1:
-        launch("channel_moments", x, (x, at, parts, n), (S, C))
-    numbers = (n, training * S, float(momentum or 0), float(eps))
-    args = (x, at, parts, mean, var, weight, bias, running_mean, running_var, out, to, *numbers)
+        launch("channel_moments", x, (x, at, parts, *moving, _counters(x, C), n, float(momentum or 0)), (S, C))
+    args = (x, at, *moving, weight, bias, out, to, n, training * S, float(momentum or 0), float(eps))
     launch("batch_norm", x, args, *(alone if training and S == 1 else spread))
 
     @once
@@ -310,7 +310,7 @@ def batch_norm(
         dx, dw, db = fresh(), xp.empty(C, x.dtype), xp.empty(C, x.dtype)
         sums = xp.empty((C, S, 2), x.dtype)
         if S > 1:
-            launch("channel_sums", x, (x, at, g, up, mean, sums, n), (S, C))
+            launch("channel_sums", x, (x, at, g, up, mean, sums, _counters(x, C), n), (S, C))
         args = (x, at, g, up, sums, mean, var, weight, dx, to, dw, db, n, S, float(eps), int(training))
         launch("batch_norm_grad", x, args, *(alone if S == 1 else spread))
         return dx, dw, db

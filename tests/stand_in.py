@@ -522,6 +522,7 @@ class RawModule:
         def run(grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
             assert min(grid) > 0 and grid[0] < 2**31 and max(grid[1:], default=1) < 65536, f"{name}: grid {grid}"
             assert len(block) == 1 and 0 < block[0] <= 1024 and block[0] % 32 == 0, f"{name}: block {block}"
+            assert block[0] & (block[0] - 1) == 0, f"{name}: {block[0]} threads are no power of two, as sums want them"
             assert len(args) == len(types), f"{name} takes {len(types)} arguments, got {len(args)}"
             kept = [self._argument(name, kind, value) for kind, value in zip(types, args)]
             pointers = (ctypes.c_void_p * len(kept))(*(k.ctypes.data for k in kept))
