@@ -483,7 +483,7 @@ class Experiment:
 
     def _next_places(self, id: str, to: Any, before: Any) -> Iterator[Move]:
         """The places a mark may be dragged to from ``to``, to which it came from ``before``."""
-        for place in around(to, before, self.view.lattice[id])[: None if self.lasting else 4]:
+        for place in around(to, before, self.view.lattice[id])[: None if self.lasting else 8]:
             if (id, place) not in self._sent:
                 self._sent.add((id, place))
                 yield f"drag {id}", "{} {}".format(*place), partial(self._grip, "drag", id, place)
