@@ -43,11 +43,11 @@ __all__ = [
 ]
 
 
-PAUSE = 0.03  # seconds without an event before a slider's neighbours are computed
+PAUSE = 0.03  # seconds without an event before a slider's neighbours are computed; three times as long as they take
 GAP = 0.002  # seconds between two pictures sent ahead, in which the kernel hears of new events
 MOST_AHEAD = 150  # pictures that the page keeps for one mark
 PIECE, BETWEEN = 0.012, 0.15  # seconds of slow work at a time, and between its pictures
-QUICK = 0.05  # seconds that a picture may take for its neighbours to be worth it
+QUICK, LONG = 0.05, 0.1  # seconds that a picture may take for the places around a mark, or a slider, to be worth it
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,6 @@ class Experiment:
     least: ClassVar[int] = 320  # pixels below which the picture scrolls
     grips: ClassVar[tuple[str, ...]] = ()  # ids of marks that can be dragged
     lasting: ClassVar[bool] = True  # where a mark is dragged to counts, not the way there
-    slow: ClassVar[tuple[str, ...]] = ()  # sliders whose neighbours cost too much to compute ahead
     taps: ClassVar[tuple[str, ...]] = ()  # ids of marks that can be clicked
     keys: ClassVar[
         tuple[str, ...]
@@ -313,6 +312,7 @@ class Experiment:
         # JupyterLab may bring the events of two widgets in two threads at once; one after the other they count.
         self._lock = threading.RLock()
         self._ahead: asyncio.TimerHandle | None = None
+        self._took = 0.0  # seconds for a picture, lately
         self._job: asyncio.TimerHandle | None = None  # slow work that goes on
         self._turned: tuple[str, int] | None = None  # the slider moved last, and which way
         self._answering = 0.0  # the number of the page's gesture
@@ -447,10 +447,10 @@ class Experiment:
         with self._shown():
             self._waited_for(self._turn, name, self.controls[name].check(value))
             self._turned = None
-            if name not in self.slow and time.perf_counter() - start < QUICK:
-                if isinstance(self.controls[name], Slider | Ladder):
-                    self._turned = name, 1 if value > before else -1
-                    self._plan_ahead(PAUSE, self._next_steps(*self._turned))
+            self._took = max(time.perf_counter() - start, 0.7 * self._took)
+            if isinstance(self.controls[name], Slider | Ladder) and self._took < LONG:
+                self._turned = name, 1 if value > before else -1
+                self._plan_ahead(max(PAUSE, 3 * self._took), self._next_steps(*self._turned))
 
     def _waited_for(self, act: Callable[..., Any], *values: Any) -> None:
         """Do what a learner asked for; slow work goes on afterwards, in pieces."""
@@ -497,7 +497,9 @@ class Experiment:
 
     def _look_ahead(self, moves: Iterator[Move]) -> None:
         if not self.view.live and (move := next(moves, None)):
+            start = time.perf_counter()
             self._foresee(*move)
+            self._took = max(time.perf_counter() - start, self._took)
             self._plan_ahead(GAP, moves)
 
     def _foresee(self, gesture: str, value: Any, act: Callable[[], None]) -> None:

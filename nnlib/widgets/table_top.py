@@ -343,7 +343,6 @@ class TableTop(Experiment):
     }
     rows = (("surface", "steps"), ("batch", "rate", "schedule", "momentum"), ("start0", "start1", "draw"))
     still = {"steps": 0}
-    slow = ("batch", "rate", "momentum", "start0", "start1", "draw")
     least = 560
     prediction = Prediction(
         "A line through 61 scattered points: the loss is one bowl. The full batch walks down and stops. SGD takes one "
