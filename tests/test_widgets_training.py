@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
+import nnlib as nn
 from nnlib.widgets import depth_and_scale, table_top, two_distributions
 
 # ------------------------------------------------------------ two distributions
@@ -78,6 +79,14 @@ def test_the_other_way_round_is_infinite_only_for_a_day_that_never_comes():
 # ------------------------------------------------------------ depth and scale
 
 Deep = depth_and_scale.DepthAndScale
+
+
+def test_the_random_numbers_of_the_notebook_are_kept():
+    nn.manual_seed(0)
+    expected = nn.rand(3).tolist()
+    nn.manual_seed(0)
+    Deep.measure(depth=3)
+    assert nn.rand(3).tolist() == expected
 
 
 def best_scale(**settings):

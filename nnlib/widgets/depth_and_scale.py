@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,12 @@ import numpy as np
 import nnlib as nn
 
 from .experiment import Challenge, Choice, Experiment, Prediction, Slider
+from .lesion_bench import learners_random_numbers_kept
 from .scene import Scene, number, plot_area
 
 __all__ = ["DepthAndScale", "compute", "draw", "say"]
 
-WIDTH_OF_NET, BATCH = 100, 64
+WIDTH_OF_NET, BATCH, MOST_LAYERS = 100, 64, 50
 BINS = 25
 ACTIVATIONS = {"ReLU": nn.ReLU, "tanh": nn.Tanh}
 
@@ -59,16 +61,19 @@ class Numbers:
         return float(self.backward[0] / self.backward[-1])
 
 
-def network(
-    depth: int, scale: float, activation: str, norm: str, generator: np.random.Generator
-) -> list[nn.Module]:
+@lru_cache(maxsize=2)
+def drawn(draw: int) -> list[np.ndarray]:
+    """Standard normal numbers: the batch that goes in, the gradient that comes back, the weights of each layer."""
+    generator, sizes = np.random.default_rng(draw), (BATCH, BATCH, *[WIDTH_OF_NET] * MOST_LAYERS)
+    return [generator.normal(size=(size, WIDTH_OF_NET)) for size in sizes]
+
+
+def network(depth: int, scale: float, activation: str, norm: str, normal: list[np.ndarray]) -> list[nn.Module]:
     """Blocks of linear layer, norm (if any), activation."""
     blocks: list[nn.Module] = []
-    for _ in range(depth):
-        linear = nn.Linear(WIDTH_OF_NET, WIDTH_OF_NET, bias=False).double()
-        linear.weight.data = (
-            scale / math.sqrt(WIDTH_OF_NET) * generator.normal(size=linear.weight.shape)
-        )
+    for weight in normal[:depth]:
+        linear = nn.Linear(WIDTH_OF_NET, WIDTH_OF_NET, bias=False)
+        linear.weight.data = scale / math.sqrt(WIDTH_OF_NET) * weight
         between = [nn.LayerNorm(WIDTH_OF_NET).double()] if norm == "layer norm" else []
         blocks.append(nn.Sequential(linear, *between, ACTIVATIONS[activation]()))
     return blocks
@@ -83,11 +88,12 @@ def histogram(layer: int, values: np.ndarray) -> Histogram:
 def compute(settings: dict[str, Any]) -> Numbers:
     """One pass up and one back through a freshly drawn network."""
     depth, activation = settings["depth"], settings["activation"]
-    generator = np.random.default_rng(settings["draw"])
-    h = nn.from_numpy(generator.normal(size=(BATCH, WIDTH_OF_NET)))
-    back = nn.from_numpy(generator.normal(size=(BATCH, WIDTH_OF_NET)))
+    first, last, *normal = drawn(settings["draw"])
+    h, back = nn.from_numpy(first), nn.from_numpy(last)
     layers: list[nn.Tensor] = []
-    for block in network(depth, settings["scale"], activation, settings["norm"], generator):
+    with learners_random_numbers_kept():
+        blocks = network(depth, settings["scale"], activation, settings["norm"], normal)
+    for block in blocks:
         h = block(h)
         layers.append(h)
     gradients = [np.asarray(g) for g in nn.grad((h * back).sum(), layers)]
@@ -196,7 +202,7 @@ class DepthAndScale(Experiment):
 
     title = "Depth and scale"
     controls = {
-        "depth": Slider("layers", 30, 1, 50),
+        "depth": Slider("layers", 30, 1, MOST_LAYERS),
         "scale": Slider("scale of the weights", 1.4, 0.2, 3.0, 0.05),
         "activation": Choice("activation", "ReLU", ("ReLU", "tanh")),
         "norm": Choice("norm", "none", ("none", "layer norm")),
