@@ -324,11 +324,13 @@ KERNEL norm_weights_grad(const T* x, const T* mean, const T* scale, const T* g, 
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const bool columns = per == 1;
     const int k = columns ? blockIdx.x * 32 + lane : blockIdx.x;
-    const int n = columns ? N : N * per, step = (columns ? 8 : blockDim.x) * gridDim.y;
+    const int L = larger(per, 1), n = N * per, step = (columns ? 8 : blockDim.x) * gridDim.y;
+    const int first = columns ? blockIdx.y * 8 + warp : blockIdx.y * blockDim.x + threadIdx.x;
+    const int groups = M ? K * L / M : 0, group = M ? (long long)k * L / M : 0;  // rows per example, and the one of k
     Two sum = {0, 0};
-    for (int i = columns ? blockIdx.y * 8 + warp : blockIdx.y * blockDim.x + threadIdx.x; i < n && k < K; i += step) {
-        const int example = columns ? i : i / (int)per;
-        const long long at = columns ? (long long)i * K + k : (example * K + k) * per + i % (int)per, row = x ? at / M : 0;
+    for (int i = first, e = i / L, r = i % L, de = step / L, dr = step % L; i < n && k < K;
+         i += step, e += de, r += dr, r >= L ? (r -= L, e++) : 0) {  // element r of example e
+        const long long at = ((long long)e * K + k) * L + r, row = (long long)e * groups + group;
         sum = add(sum, Two{x ? g[at] * (x[at] - mean[row]) * scale[row] : T(0), g[at]});
     }
     if (columns) {

@@ -257,7 +257,7 @@ def _weights_grad(g: Any, N: int, shape: Any, per: int, x: Any = None, mean: Any
     xp, K = get_array_module(g), math.prod(shape)
     dw, db = xp.empty(shape, g.dtype), xp.empty(shape, g.dtype)
     across, S = (-(-K // 32), N // 64) if per == 1 else (K, N * per // 4096)
-    S, M = min(max(S, 1), 64), 1 if x is None else x.size // max(mean.size, 1)
+    S, M = min(max(S, 1), 64), 0 if x is None else x.size // max(mean.size, 1)
     joined = (xp.empty((S, 2, K), g.dtype), _counters(g, across)) if S > 1 else (None, None)
     args = (xp.ascontiguousarray(g), dw, db, *joined, N, K, M, per)
     launch("norm_weights_grad", g, (x, mean, scale, *args), (across, S))
