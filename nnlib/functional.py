@@ -209,12 +209,11 @@ def linear(input: Array, weight: Array, bias: Array = None):
     x, w, b = input, weight, bias
     if w.ndim != 2 or not x.ndim or x.shape[-1] != w.shape[1]:
         fix = "Use x.reshape(len(x), -1)." if x.ndim > 2 else f"Use in_features={x.shape[-1] if x.ndim else 1}."
-        raise ValueError(f"linear: weight of shape {w.shape} (out, in) expects input (…, in), got {x.shape}. {fix}")
+        n = ["in", *w.shape][-1]
+        raise ValueError(f"linear: weight of shape {w.shape} (out, in) expects input (…, {n}), got {x.shape}. {fix}")
     if b is not None and b.shape != w.shape[:1]:
-        raise ValueError(
-            f"linear: weight {w.shape} needs a bias of shape {w.shape[:1]}, one number per output, got {b.shape}. "
-            f"Use nn.zeros{w.shape[:1]}."
-        )
+        out, fix = w.shape[:1], f"Use nn.zeros{w.shape[:1]}."
+        raise ValueError(f"linear: weight {w.shape} needs a bias {out}, a number per output, got {b.shape}. {fix}")
     out = x @ w.T
     if b is not None:
         out += b
