@@ -241,3 +241,14 @@ def test_a_missing_method_tells_the_fix_too() -> None:
     assert not hasattr(x, "__array_interface__")
     assert not hasattr(x, "no_such_thing")
     assert pickle.loads(pickle.dumps(nn.ones(2))).tolist() == copy.deepcopy(nn.ones(2)).tolist() == [1, 1]
+
+
+def test_random_numbers_have_the_distribution_they_should() -> None:
+    nn.manual_seed(0)
+    uniform, normal, dice = nn.rand(200, 500).data, nn.randn(200, 500).data, nn.randint(1, 7, (200, 500)).data
+    assert 0 <= uniform.min() < 1e-3 and 1 - 1e-3 < uniform.max() < 1
+    np.testing.assert_allclose([uniform.mean(), uniform.std()], [0.5, 12**-0.5], atol=5e-3)
+    np.testing.assert_allclose([normal.mean(), normal.std(), (normal**4).mean()], [0, 1, 3], atol=0.05)
+    assert np.unique(dice).tolist() == [1, 2, 3, 4, 5, 6]  # the upper end is not drawn
+    np.testing.assert_allclose(np.bincount(dice.ravel())[1:] / dice.size, 1 / 6, atol=5e-3)
+    assert sorted(nn.randperm(100).tolist()) == list(range(100)) != nn.randperm(100).tolist()

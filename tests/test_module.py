@@ -321,3 +321,13 @@ def test_strict_loading_names_everything_that_does_not_fit_and_copies_nothing() 
     model.load_state_dict(state, strict=False)
     assert model.scale.tolist() == [2, 2]
     np.testing.assert_array_equal(model.first.weight.data, before["first.weight"])
+
+
+@pytest.mark.parametrize("p", [0.0, 0.2, 0.7])
+def test_dropout_drops_a_share_p_and_keeps_the_mean(p: float) -> None:
+    nn.manual_seed(0)
+    out = nn.Dropout(p)(nn.ones(400, 250)).data
+    kept = out != 0
+    assert abs(kept.mean() - (1 - p)) < 0.01
+    np.testing.assert_allclose(out[kept], 1 / (1 - p), rtol=1e-6)
+    assert kept.any(0).all() and kept.any(1).all()  # elements, not whole rows or columns
