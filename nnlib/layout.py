@@ -80,30 +80,43 @@ def _layers(boxes: Sequence[Box], links: Sequence[Link]) -> None:
 
 
 def _order(columns: list[list[int]], before: list[list[int]], after: list[list[int]]) -> None:
-    """Sort columns by the mean position of neighbours, sweeping to and fro; keep what crosses least."""
+    """Sort columns by the mean position of neighbours, sweeping to and fro; keep what crosses least.
 
-    def places() -> dict[int, int]:
-        return {v: i for column in columns for i, v in enumerate(column)}
+    What still crosses then may come of neighbours whose means are equal: each such pair is tried the other way round.
+    """
 
-    def crossings() -> int:
-        place, total = places(), 0
+    def crossings(columns: list[list[int]]) -> int:
+        place, total = {v: i for column in columns for i, v in enumerate(column)}, 0
         for column in columns:
             ends = [(place[v], place[t]) for v in column for t in after[v]]
             for i, (a, b) in enumerate(ends):
                 total += sum((a - c) * (b - d) < 0 for c, d in ends[i + 1 :])
         return total
 
-    best, least = [list(c) for c in columns], crossings()
-    for sweep in range(8):
+    def swept(columns: list[list[int]]) -> tuple[int, list[list[int]]]:
+        columns = [list(column) for column in columns]
+        best, least = columns, crossings(columns)
+        for sweep in range(8):
+            if least == 0:
+                break
+            neighbours = before if sweep % 2 == 0 else after
+            columns = [list(column) for column in columns]
+            for column in columns if sweep % 2 == 0 else reversed(columns):
+                place = {v: i for each in columns for i, v in enumerate(each)}
+                mean = {v: np.mean([place[n] for n in neighbours[v]]) if neighbours[v] else place[v] for v in column}
+                column.sort(key=lambda v: mean[v])
+            if (now := crossings(columns)) < least:
+                best, least = columns, now
+        return least, best
+
+    least, best = swept(columns)
+    pairs = [(c, i) for c, column in enumerate(columns) for i in range(len(column) - 1)]
+    for c, i in pairs if len(pairs) < 40 else ():
         if least == 0:
             break
-        neighbours = before if sweep % 2 == 0 else after
-        for column in columns if sweep % 2 == 0 else reversed(columns):
-            place = places()
-            mean = {v: np.mean([place[n] for n in neighbours[v]]) if neighbours[v] else place[v] for v in column}
-            column.sort(key=lambda v: mean[v])
-        if crossings() < least:
-            best, least = [list(c) for c in columns], crossings()
+        other = [list(column) for column in best]
+        other[c][i : i + 2] = other[c][i + 1], other[c][i]
+        least, best = min((least, best), swept(other), key=lambda found: found[0])
     columns[:] = best
 
 

@@ -258,6 +258,20 @@ def test_layout_takes_the_crossing_out():
     assert (boxes[0].y - boxes[1].y) * (boxes[3].y - boxes[2].y) > 0
 
 
+def test_layout_takes_out_the_crossing_of_neighbours_with_equal_means():
+    x, y, z = (scalar(v) for v in (1, 2, 4))
+    q = x + y
+    figure = plot.graph(nn.inspection.graph(q * z + 2 * q, {"x": x, "y": y, "z": z})).figure
+    edges = [p for p in figure.axes[0].patches if str(p.get_gid()).startswith("edge")]
+    ways = [p.get_path().interpolated(20).vertices for p in edges]
+    assert len(ways) == 8
+    for n, a in enumerate(ways):
+        for b in ways[n + 1 :]:
+            steps = np.linspace(max(a[0, 0], b[0, 0]), min(a[-1, 0], b[-1, 0]), 30)[1:-1]
+            side = np.sign(np.interp(steps, *a.T) - np.interp(steps, *b.T))
+            assert len({*side} - {0}) < 2 or steps[0] > steps[-1]
+
+
 def test_layout_refuses_a_cycle():
     with pytest.raises(ValueError, match="cycle"):
         layout.layered([layout.Box(1, 1), layout.Box(1, 1)], [layout.Link(0, 1), layout.Link(1, 0)])
