@@ -884,7 +884,9 @@ def full_like(input: Tensor, fill_value: Any) -> Tensor:
     return Tensor(get_array_module(input._data).full_like(input.data, fill_value))
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None) -> Tensor:
+def arange(
+    start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """start, start + step, … below ``end``.  PyTorch: ``torch.arange``.
 
     >>> nn.arange(3).tolist(), nn.arange(1, 7, 2).tolist()
@@ -894,17 +896,20 @@ def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device
     if step == 0:
         raise ValueError("arange: step must not be 0, got 0. Use step=1.")
     array = np.arange(start, end, step)
-    return tensor(array, dtype or (array.dtype if array.dtype.kind == "i" else _default_dtype), device)
+    dtype = dtype or (array.dtype if array.dtype.kind == "i" else _default_dtype)
+    return tensor(array, dtype, device, requires_grad)
 
 
-def linspace(start: float, end: float, steps: int, dtype: Any = None, device: Any = None) -> Tensor:
+def linspace(
+    start: float, end: float, steps: int, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """``steps`` numbers from ``start`` to ``end``, both included.  PyTorch: ``torch.linspace``.
 
     >>> nn.linspace(0, 1, 3).tolist()
     [0.0, 0.5, 1.0]
     """
     _check_integer("linspace", 0, 2, steps=steps)
-    return _made(np.linspace(start, end, steps, dtype=dtype or _default_dtype), device)
+    return _made(np.linspace(start, end, steps, dtype=dtype or _default_dtype), device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None) -> Tensor:

@@ -344,9 +344,8 @@ def batch_norm(
         _check_number("batch_norm", 0.1, most=1, momentum=momentum)
     n = N * math.prod(x.shape[2:])  # values per channel
     if training and n < 2:
-        raise ValueError(
-            f"batch_norm: one value per channel ({x.shape}) has no variance. Use a larger batch, or model.eval()."
-        )
+        fix = "Use a larger batch, or model.eval()."
+        raise ValueError(f"batch_norm: one value per channel ({x.shape}) has no variance. {fix}")
     step = C if xp is not np else max(1, 2**19 // (n * x.itemsize + 1))
     parts = [slice(c, c + step) for c in range(0, C, step)]  # channels whose rows stay in the cache for all passes
 
@@ -399,10 +398,8 @@ def _check_statistics(name: str, channels: int, *arrays: Any) -> None:
     for what, array in zip(("running_mean", "running_var", "weight", "bias"), arrays):
         if array is not None and getattr(array, "shape", array) != (channels,):
             came = getattr(array, "shape", repr(array))
-            raise ValueError(
-                f"{name}: {what} must have shape ({channels},), one number per channel, got {came}. "
-                f"Use num_features={channels}."
-            )
+            shape = f"shape ({channels},), one number per channel"
+            raise ValueError(f"{name}: {what} must have {shape}, got {came}. Use num_features={channels}.")
 
 
 @op(same_dtype=True)
@@ -418,9 +415,8 @@ def layer_norm(input: Array, normalized_shape: Any, weight: Array = None, bias: 
     x = input
     shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
     if not shape or x.shape[-len(shape) :] != shape:
-        raise ValueError(
-            f"layer_norm: normalized_shape {shape} must be the end of {x.shape}. Use normalized_shape={x.shape[-1:]}."
-        )
+        fix = f"Use normalized_shape={x.shape[-1:]}."
+        raise ValueError(f"layer_norm: normalized_shape {shape} must be the end of {x.shape}. {fix}")
     for what, array in (("weight", weight), ("bias", bias)):
         if array is not None and array.shape != shape:
             raise ValueError(f"layer_norm: {what} must have shape {shape}, got {array.shape}. Reshape it.")

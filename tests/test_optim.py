@@ -170,3 +170,41 @@ def test_a_diverging_run_warns_nobody() -> None:
         w.grad = np.array([-3e38, np.inf, 1.0], np.float32)
         optimizer.step()  # warnings are errors here
     assert not np.isfinite(w.data).all()
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_the_state_of_several_parameters_in_groups_goes_back_to_each(name: str) -> None:
+    """Resumed in a fresh process, nnlib and PyTorch go on alike."""
+    torch = pytest.importorskip("torch")
+
+    def run(lib: Any, optimizers: Any) -> list[Any]:
+        parameter = torch.nn.Parameter if lib is torch else nn.Parameter
+        settings = {"lr": 0.05, "momentum": 0.9} if name == "SGD" else {"lr": 0.05}
+        parameters, state = [parameter(lib.tensor(a)) for a in START], None
+        for _ in range(3):  # three processes, two steps each
+            groups = [{"params": parameters[:2]}, {"params": parameters[2:], "lr": 0.2}]
+            optimizer = getattr(optimizers, name)(groups, **settings)
+            if state is not None:
+                optimizer.load_state_dict(state)
+            for _ in range(2):
+                optimizer.zero_grad()
+                sum(((k + 1) * p.square()).sum() for k, p in enumerate(parameters)).backward()
+                optimizer.step()
+            state = optimizer.state_dict()
+        return [np.asarray(p.detach().numpy()) for p in parameters]
+
+    for ours, theirs in zip(run(nn, nn.optim), run(torch, torch.optim), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-11)
+
+
+@pytest.mark.parametrize("limit", [0.5, 3.0, 1e6])
+def test_clipping_measures_all_parameters_together(limit: float) -> None:
+    torch = pytest.importorskip("torch")
+    ours, theirs = [nn.Parameter(nn.tensor(a)) for a in START], [torch.nn.Parameter(torch.tensor(a)) for a in START]
+    for parameters in (ours[:3], theirs[:3]):  # the last has no gradient
+        sum(p.square().sum() for p in parameters).backward()
+    length = nn.utils.clip_grad_norm_(ours, limit)
+    assert length == pytest.approx(torch.nn.utils.clip_grad_norm_(theirs, limit).item())
+    for p, q in zip(ours[:3], theirs[:3], strict=True):
+        np.testing.assert_allclose(p.grad, q.grad.numpy(), rtol=1e-12)
+    assert ours[3].grad is None
