@@ -13,7 +13,7 @@ import numpy as np
 from . import kernels
 from .conv import *  # noqa: F403
 from .core import Array, Tensor, _as_float, op, unbroadcast
-from .ops import _axes, _flat, sigmoid, where
+from .ops import _axes, _flat, _top, sigmoid, where
 from .ops import logsumexp as logsumexp  # PyTorch has these two in F as well
 from .ops import tanh as tanh
 
@@ -163,7 +163,7 @@ def softmax(input: Array, dim: int | None = None):
     axes = _axes("softmax", x, _one_dim("softmax", dim))
     if kernels.fit(x) and axes == (x.ndim - 1,):
         return kernels.softmax(x, logarithm=False)
-    p = xp.exp(x - x.max(axes, keepdims=True))
+    p = xp.exp(x - _top(x, axes))
     p = p / p.sum(axes, keepdims=True)
     return p, lambda g: p * (g - (g * p).sum(axes, keepdims=True))
 
@@ -179,7 +179,7 @@ def log_softmax(input: Array, dim: int | None = None):
     axes = _axes("log_softmax", x, _one_dim("log_softmax", dim))
     if kernels.fit(x) and axes == (x.ndim - 1,):
         return kernels.softmax(x, logarithm=True)
-    out = x - x.max(axes, keepdims=True)
+    out = x - _top(x, axes)
     out = out - xp.log(xp.exp(out).sum(axes, keepdims=True))
     return out, lambda g: g - xp.exp(out) * g.sum(axes, keepdims=True)
 
@@ -217,13 +217,13 @@ def linear(input: Array, weight: Array, bias: Array = None):
     out = x @ w.T
     if b is not None:
         out += b
-    rows = x.reshape(-1, x.shape[-1])
+    n = math.prod(x.shape[:-1])  # rows; −1 could not tell where there are no columns
 
     def grad_weight(g):
-        return g.reshape(-1, g.shape[-1]).T @ rows
+        return g.reshape(n, len(w)).T @ x.reshape(n, w.shape[1])
 
     def grad_bias(g):
-        return kernels.sums(g.reshape(-1, g.shape[-1]), 0)
+        return kernels.sums(g.reshape(n, len(w)), 0)
 
     return out, lambda g: g @ w, grad_weight, grad_bias
 

@@ -686,10 +686,15 @@ def logsumexp(input: Array, dim: Dim, keepdim: bool = False):
     '1000.693'
     """
     x, axes, xp = _as_float(input), _axes("logsumexp", input, dim), get_array_module(input)
-    top = x.max(axes, keepdims=True)
+    top = _top(x, axes)
     top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
     out = top + xp.log(xp.exp(x - top).sum(axes, keepdims=True))
     return (out if keepdim else out.squeeze(axes) if axes else out), lambda g: _keep(g, axes, keepdim) * xp.exp(x - out)
+
+
+def _top(x: Array, axes: Any) -> Array:
+    """The largest along the axes, of length 1 now: what is taken out of exponentials. Of nothing it is 0."""
+    return (x.max if x.size else x.sum)(axes, keepdims=True)
 
 
 @op

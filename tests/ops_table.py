@@ -221,6 +221,8 @@ call("F.linear", real(5, 3), real(2, 3), note="no bias")
 call("F.linear", real(3), real(2, 3), real(2), note="one example")
 call("F.linear", real(2, 4, 3), real(2, 3), real(2), note="more axes")
 call("F.linear", real(0, 3), real(2, 3), real(2), note="no examples")
+call("F.linear", real(2, 3), real(0, 3), real(0), note="no outputs")
+call("F.linear", real(2, 0), real(3, 0), real(3), note="no inputs")
 
 # reductions
 
@@ -236,6 +238,7 @@ for _name in ("sum", "mean", "amax", "amin"):
 call("sum", real(0, 3), note="no elements")
 for _name in ("sum", "mean", "amax"):
     call(_name, real(0, 3), dim=1, note="no rows")
+    call(_name, real(2, 0), dim=1, note="no columns")
 call("sum", real(0, 3), dim=0, note="over an empty axis")
 for _name in ("var", "std"):
     call(_name, real(2, 3), dim=1, correction=0)
@@ -263,6 +266,7 @@ call("logsumexp", real(2, 3), dim=1)
 call("logsumexp", real(2, 3, 4), dim=(0, 2), keepdim=True)
 call("logsumexp", fixed([[1000.0, 999.5], [-1000.0, -1001.0]]), dim=1, note="far from 0")
 call("logsumexp", real(), dim=0, note="0-d")
+call("logsumexp", real(2, 0), dim=1, note="of nothing")
 for _shape, _dim in (((2, 3), 0), ((2, 3), -1), ((2, 0), 1), ((), 0)):
     call("cumsum", real(*_shape), dim=_dim, note=f"{_shape} along {_dim}")
     call("cumprod", real(*_shape), dim=_dim, note=f"{_shape} along {_dim}")
@@ -395,6 +399,7 @@ for _name in ("F.softmax", "F.log_softmax"):
     call(_name, real(3), dim=-1)
     call(_name, real(), dim=0, note="0-d")
     call(_name, real(0, 3), dim=1, note="no rows")
+    call(_name, real(2, 0), dim=1, note="no columns")
     call(_name, fixed([[1000.0, 999.0, -1000.0]]), dim=1, note="far from 0")
 
 
