@@ -179,7 +179,7 @@ def test_a_look_ahead_waits_for_a_pause_and_skips_what_is_slow_or_out_of_range()
         assert seen == []
         await asyncio.sleep(0.3)
         assert [frame[1] for frame in seen] == [19.8]  # 20.2 is beyond the end
-        experiment._took = 10.0
+        experiment._took["far"] = 10.0
         slider.value = 15.0
         await asyncio.sleep(0.2)
         assert experiment.view.ahead == []

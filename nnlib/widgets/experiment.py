@@ -312,7 +312,7 @@ class Experiment:
         # JupyterLab may bring the events of two widgets in two threads at once; one after the other they count.
         self._lock = threading.RLock()
         self._ahead: asyncio.TimerHandle | None = None
-        self._took = 0.0  # seconds for a picture, lately
+        self._took: dict[str, float] = {}  # seconds that a move of each slider took, lately
         self._job: asyncio.TimerHandle | None = None  # slow work that goes on
         self._turned: tuple[str, int] | None = None  # the slider moved last, and which way
         self._answering = 0.0  # the number of the page's gesture
@@ -447,10 +447,10 @@ class Experiment:
         with self._shown():
             self._waited_for(self._turn, name, self.controls[name].check(value))
             self._turned = None
-            self._took = max(time.perf_counter() - start, 0.7 * self._took)
-            if isinstance(self.controls[name], Slider | Ladder) and self._took < LONG:
+            took = self._took[name] = max(time.perf_counter() - start, 0.7 * self._took.get(name, 0.0))
+            if isinstance(self.controls[name], Slider | Ladder) and took < LONG:
                 self._turned = name, 1 if value > before else -1
-                self._plan_ahead(max(PAUSE, 3 * self._took), self._next_steps(*self._turned))
+                self._plan_ahead(max(PAUSE, 3 * took), self._next_steps(*self._turned))
 
     def _waited_for(self, act: Callable[..., Any], *values: Any) -> None:
         """Do what a learner asked for; slow work goes on afterwards, in pieces."""
@@ -497,9 +497,7 @@ class Experiment:
 
     def _look_ahead(self, moves: Iterator[Move]) -> None:
         if not self.view.live and (move := next(moves, None)):
-            start = time.perf_counter()
             self._foresee(*move)
-            self._took = max(time.perf_counter() - start, self._took)
             self._plan_ahead(GAP, moves)
 
     def _foresee(self, gesture: str, value: Any, act: Callable[[], None]) -> None:

@@ -398,6 +398,14 @@ class LossBowl(Experiment):
         """ε is asked for only where a rule uses it."""
         self.widgets["digits"].layout.display = "none" if numbers.rule == RULES[0] else None
 
+    def moved(self, name: str) -> None:
+        """The runs from the slider's next places are made along with its own."""
+        if name in ("intercept", "slope"):
+            ways = ((step, 0) if name == "intercept" else (0, step) for step in (0, 1, -1, 2, -2))
+            here = self._settings["intercept"], self._settings["slope"]
+            starts = [tuple(round(v + 0.5 * STEP * w, 9) for v, w in zip(here, way)) for way in ways]
+            descend(self._settings["percent"], here, *starts[1:])
+
     def drag(self, id: str, i: int, j: int) -> None:
         """Move the start; the runs from the places around are made along with its own."""
         near = sorted(itertools.product(range(-2, 3), repeat=2), key=lambda way: math.hypot(*way))
