@@ -644,13 +644,15 @@ def _bce_with_logits(input: Array, target: Array, weight: Any, pos_weight: Any):
     return w * (pw * t * on + (1 - t) * off), grad_z, lambda g: unbroadcast(g * w * (pw * on - off), t)
 
 
-def _check_chances(name: str, target: Tensor) -> None:
-    t = target._data
-    if (t < 0).any() or (t > 1).any():
-        raise ValueError(
-            f"{name}: target must hold labels or probabilities in 0…1, got {float(t.min()):g}…{float(t.max()):g}. "
-            "Use (target > 0).float() for labels −1 and +1."
-        )
+def _check_values(name: str, what: str, values: Array, good: Array, wanted: str, fix: str) -> None:
+    if not good.all():
+        came = f"{float(values.min()):.4g}…{float(values.max()):.4g}"
+        raise ValueError(f"{name}: {what} must hold {wanted}, got {came}. {fix}")
+
+
+def _check_chances(name: str, t: Array) -> None:
+    fix = "Use (target > 0).float() for labels −1 and +1."
+    _check_values(name, "target", t, ~((t < 0) | (t > 1)), "labels or probabilities in 0…1", fix)
 
 
 def binary_cross_entropy_with_logits(
@@ -665,7 +667,7 @@ def binary_cross_entropy_with_logits(
     '0.6931'
     """
     _check_same_shape("binary_cross_entropy_with_logits", input, target)
-    _check_chances("binary_cross_entropy_with_logits", target)
+    _check_chances("binary_cross_entropy_with_logits", target._data)
     losses = _bce_with_logits(input, target.to(input.dtype), weight, pos_weight)
     return _reduce(losses, reduction, "binary_cross_entropy_with_logits")
 
@@ -681,13 +683,9 @@ def binary_cross_entropy(
     '0.6931'
     """
     _check_same_shape("binary_cross_entropy", input, target)
-    _check_chances("binary_cross_entropy", target)
-    p = input._data
-    if not ((p >= 0) & (p <= 1)).all():
-        raise ValueError(
-            "binary_cross_entropy: input must hold probabilities in 0…1, got "
-            f"{float(p.min()):.4g}…{float(p.max()):.4g}. Apply sigmoid first, or use binary_cross_entropy_with_logits."
-        )
+    _check_chances("binary_cross_entropy", target._data)
+    p, fix = input._data, "Apply sigmoid first, or use binary_cross_entropy_with_logits."
+    _check_values("binary_cross_entropy", "input", p, (p >= 0) & (p <= 1), "probabilities in 0…1", fix)
     target = target.to(input.dtype)
     losses = -(target * input.log().clamp(min=-100) + (1 - target) * (1 - input).log().clamp(min=-100))
     return _reduce(losses if weight is None else losses * weight, reduction, "binary_cross_entropy")
@@ -700,11 +698,8 @@ def hinge_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: st
     0.25
     """
     _check_same_shape("hinge_loss", input, target)
-    if not ((target._data == 1) | (target._data == -1)).all():
-        raise ValueError(
-            "hinge_loss: target must hold labels −1 and +1, got "
-            f"{float(target._data.min()):g}…{float(target._data.max()):g}. Use 2 * target - 1 for labels 0 and 1."
-        )
+    t, fix = target._data, "Use 2 * target - 1 for labels 0 and 1."
+    _check_values("hinge_loss", "target", t, (t == 1) | (t == -1), "labels −1 and +1", fix)
     return _reduce(relu(margin - target.to(input.dtype) * input), reduction, "hinge_loss")
 
 
