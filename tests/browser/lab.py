@@ -1,4 +1,4 @@
-"""A JupyterLab of its own and a page in it: what the browser tests and `python -m tests.browser.feel` share."""
+"""A JupyterLab of its own and a page in it: what the browser tests and `python -m benchmarks.feel` share."""
 
 from __future__ import annotations
 
