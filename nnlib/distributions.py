@@ -253,7 +253,6 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
         return (p.probs * where(p.probs.eq(0), 0.0 * p.probs, gap)).sum(-1)
     if isinstance(p, Poisson) and isinstance(q, Poisson):
         return _xlogy(p.rate, p.rate / q.rate) - p.rate + q.rate
-    raise NotImplementedError(
-        f"kl_divergence: no closed form here for {type(p).__name__} and {type(q).__name__}. "
-        "Estimate (p.log_prob(x) − q.log_prob(x)).mean() with x = p.sample((10000,))."
-    )
+    kinds = f"{type(p).__name__} and {type(q).__name__}"
+    fix = "Estimate (p.log_prob(x) − q.log_prob(x)).mean() with x = p.sample((10000,))."
+    raise NotImplementedError(f"kl_divergence: no closed form here for {kinds}. {fix}")

@@ -576,10 +576,8 @@ def _check_target(name: str, z: Any, y: Any, ignore_index: int | None, look: boo
 
 def _cross_entropy_shares(input: Tensor, target: Tensor, weight: Any, reduction: str, smoothing: float) -> Tensor:
     if input.shape != target.shape:
-        raise ValueError(
-            f"cross_entropy: a floating-point target holds probabilities in the shape of the input {input.shape}, got "
-            f"{target.shape}. Use target.long() for class indices."
-        )
+        wanted = f"probabilities in the shape of the input {input.shape}, got {target.shape}"
+        raise ValueError(f"cross_entropy: a floating-point target holds {wanted}. Use target.long() for class indices.")
     dim = 1 if input.ndim > 1 else 0
     if smoothing:
         target = target * (1 - smoothing) + smoothing / input.shape[dim]

@@ -45,9 +45,24 @@ def test_subset_of_subset_and_general_datasets_agree():
 
     plain = data.TensorDataset(nn.arange(6, dtype=nn.float32).reshape(6, 1), nn.arange(6))
     for source in (plain, Rows()):
-        nested = data.Subset(data.Subset(source, [5, 3, 1]), [2, 0])
+        nested = data.Subset(data.Subset(source, [1, 3, 5]), [2, 0])
         ((x, y),) = data.DataLoader(nested, batch_size=2)
-        assert x.tolist() == [[1.0], [5.0]] and y.tolist() == [1, 5]
+        assert x.tolist() == [[5.0], [1.0]] and y.tolist() == [5, 1]  # in the order of the indices
+
+
+def test_examples_may_be_dicts_arrays_and_numbers():
+    class Records(data.Dataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return {"id": i, "pixels": np.full(2, i, np.float32), "pair": (nn.tensor(i), i / 2)}
+
+    first, second = data.DataLoader(Records(), batch_size=2)
+    assert list(first) == ["id", "pixels", "pair"]
+    assert (first["id"].tolist(), first["pixels"].tolist()) == ([0, 1], [[0, 0], [1, 1]])
+    assert [t.tolist() for t in first["pair"]] == [[0, 1], [0, 0.5]]
+    assert (second["id"].tolist(), second["pixels"].shape) == ([2], (1, 2))
 
 
 def test_random_split_is_a_partition_and_repeatable():
@@ -55,8 +70,9 @@ def test_random_split_is_a_partition_and_repeatable():
     parts = data.random_split(dataset, [0.5, 0.25, 0.25], seed=1)
     assert [len(p) for p in parts] == [6, 3, 2]
     assert sorted(int(p[i][0]) for p in parts for i in range(len(p))) == list(range(11))
-    again = data.random_split(dataset, [0.5, 0.25, 0.25], seed=1)
+    again, other = (data.random_split(dataset, [0.5, 0.25, 0.25], seed=seed) for seed in (1, 2))
     assert (parts[0].indices == again[0].indices).all()
+    assert parts[0].indices.tolist() not in (other[0].indices.tolist(), list(range(6)))  # shuffled, by the seed
 
 
 def test_train_test_split_keeps_rows_together():

@@ -201,6 +201,13 @@ def test_a_state_of_another_depth_is_refused_by_name() -> None:
 # ------------------------------------------------------------------------------------- small ones
 
 
+def test_a_padded_shortcut_keeps_every_second_pixel_and_adds_channels_of_zeros_at_the_end() -> None:
+    x = nn.arange(32.0).reshape(1, 2, 4, 4)
+    out = nn.models.PaddedShortcut(2, 5, 2)(x)
+    np.testing.assert_array_equal(out[:, :2].data, x.data[:, :, ::2, ::2])
+    assert out.shape == (1, 5, 2, 2) and not out[:, 2:].data.any()
+
+
 def test_resnet_s_is_its_formula() -> None:
     nn.manual_seed(0)
     net = nn.models.ResNetS(3, blocks=2, out_features=1, activation=nn.Tanh).double()
