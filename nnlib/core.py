@@ -365,7 +365,7 @@ _quiet_backward = quietly(autograd.backward)
 
 def _checked_dtype(name: str, dtype: Any) -> Any:
     try:
-        return np.dtype(dtype)
+        return np.dtype(dtype if dtype is not None else "None")  # NumPy takes None for float64
     except TypeError:
         raise TypeError(f"{name}: expected a dtype or device ('cpu', 'cuda'), got {dtype!r}. Use nn.float32.") from None
 

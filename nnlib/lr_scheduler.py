@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .core import _check_integer
+from .core import _check_integer, _check_number
 
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "StepLR"]
 
@@ -85,6 +85,7 @@ class ExponentialLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Any, gamma: float) -> None:
+        _check_number("ExponentialLR", 0.9, gamma=gamma)
         self.gamma = gamma
         super().__init__(optimizer)
 

@@ -198,9 +198,9 @@ class Adam(Optimizer):
 
     def _check(self, group: dict[str, Any]) -> None:
         super()._check(group)
-        if not all(0 <= beta < 1 for beta in group["betas"]):
-            name = type(self).__name__
-            raise ValueError(f"{name}: betas must lie in 0 ≤ β < 1, got {group['betas']}. Use (0.9, 0.999).")
+        name, betas = type(self).__name__, group["betas"]
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"{name}: betas must be two numbers in 0 ≤ β < 1, got {betas}. Use (0.9, 0.999).")
 
     def _update(self, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
         lr, (beta1, beta2) = group["lr"], group["betas"]

@@ -425,6 +425,12 @@ bad("SGD", "w = nn.Parameter(nn.zeros(1)); nn.optim.SGD([{'weights': [w]}])", Va
 bad("SGD", "w = nn.Parameter(nn.zeros(1)); nn.optim.SGD([{'params': [w]}, {'params': [w]}])", ValueError,
     "two groups|(1,)",  # fmt: skip
     "Put it into one", "w = nn.Parameter(nn.zeros(1)); nn.optim.SGD([{'params': [w]}])  # Put it into one")  # fmt: skip
+bad("to", "nn.ones(2).to(None)", TypeError, "dtype|None", "nn.float32", "nn.ones(2).to(nn.float32)")
+bad("Adam", "w = nn.Parameter(nn.zeros(1)); nn.optim.Adam([w], betas=(0.9,))", ValueError, "betas|(0.9,)",
+    "(0.9, 0.999)", "w = nn.Parameter(nn.zeros(1)); nn.optim.Adam([w], betas=(0.9, 0.999))")  # fmt: skip
+bad("ExponentialLR", "o = nn.optim.SGD([nn.Parameter(nn.zeros(1))]); nn.optim.lr_scheduler.ExponentialLR(o, '0.9')",
+    ValueError, "gamma|'0.9'", "gamma=0.9",
+    "o = nn.optim.SGD([nn.Parameter(nn.zeros(1))]); nn.optim.lr_scheduler.ExponentialLR(o, gamma=0.9)")  # fmt: skip
 bad("Adam", "w = nn.Parameter(nn.zeros(1)); nn.optim.Adam([w], betas=(0.9, 1.0))", ValueError, "betas|(0.9, 1.0)",
     "(0.9, 0.999)", "w = nn.Parameter(nn.zeros(1)); nn.optim.Adam([w], betas=(0.9, 0.999))")  # fmt: skip
 bad("step", "w = nn.Parameter(nn.zeros(2)); w.grad = np.zeros(3); nn.optim.SGD([w]).step()", ValueError,
