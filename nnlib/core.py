@@ -319,7 +319,7 @@ class Tensor:
 
     # -- other dtypes, other devices
 
-    def to(self, target: Any, dtype: Any = None) -> Tensor:
+    def to(self, target: Any = None, dtype: Any = None, device: Any = None) -> Tensor:
         """The same tensor with another dtype (``nn.float64``), on another device (``"cpu"``, ``"cuda"``), or both.
 
         Raises RuntimeError where there is no such device.  PyTorch: ``Tensor.to``.
@@ -327,8 +327,8 @@ class Tensor:
         >>> nn.tensor([1, 2]).to("cpu", nn.float64).dtype
         dtype('float64')
         """
-        if dtype is not None:
-            return self.to(target).to(dtype)
+        if dtype is not None or device is not None:
+            return functools.reduce(Tensor.to, [place for place in (target, device, dtype) if place is not None], self)
         if isinstance(target, Tensor):
             return self.to(target.device).to(target.dtype)
         if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):

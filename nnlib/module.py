@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -238,10 +238,10 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = None if set_to_none or parameter.grad is None else zeros_like(Tensor(parameter.grad))
 
-    def to(self, target: Any, dtype: Any = None) -> Module:
+    def to(self, target: Any = None, dtype: Any = None, device: Any = None) -> Module:
         """Move all parameters and buffers to a dtype (floating point only), a device, or both, in place."""
-        if dtype is not None:
-            return self.to(target).to(dtype)
+        if dtype is not None or device is not None:
+            return reduce(Module.to, [place for place in (target, device, dtype) if place is not None], self)
         if not isinstance(target, str) and np.dtype(target).kind != "f":
             raise TypeError(f"to: parameters need a floating-point dtype, got {np.dtype(target)}. Use nn.float32.")
         for parameter in self.parameters():

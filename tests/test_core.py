@@ -63,6 +63,10 @@ def test_names_that_a_pytorch_user_types() -> None:
         assert made.grad.tolist() == (2 * made).tolist()
     assert (nn.pi, nn.e, nn.inf, np.isnan(nn.nan)) == (np.pi, np.e, np.inf, True)
     x = nn.tensor([-1.0, 2.0])
+    assert x.to(device="cpu", dtype=nn.float64).dtype == x.to(dtype=nn.double).dtype == nn.float64
+    assert x.to(device="cpu").dtype == nn.float32
+    assert nn.Linear(2, 1).to(device="cpu", dtype=nn.double).weight.dtype == nn.float64
+    assert nn.Linear(2, 1).to(device=nn.device("cpu")).weight.dtype == nn.float32
     assert x.relu().tolist() == nn.relu(x).tolist() == [0, 2]
     assert x.softmax(-1).tolist() == nn.softmax(x, dim=0).tolist() == F.softmax(x, 0).tolist()
     assert x.log_softmax(0).tolist() == nn.log_softmax(x, 0).tolist()
