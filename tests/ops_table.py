@@ -238,6 +238,7 @@ for _name in ("sum", "mean", "amax", "amin"):
 call("sum", real(0, 3), note="no elements")
 for _name in ("sum", "mean", "amax"):
     call(_name, real(0, 3), dim=1, note="no rows")
+for _name in ("sum", "mean"):  # both libraries refuse the largest of nothing
     call(_name, real(2, 0), dim=1, note="no columns")
 call("sum", real(0, 3), dim=0, note="over an empty axis")
 for _name in ("var", "std"):
