@@ -162,6 +162,7 @@ def test_every_button_can_be_pressed_and_no_letter_reaches_the_notebook(
             assert root.locator(".nn-error").count() == 0
     for pause in root.locator("button:has-text('Pause')").all():  # one of the buttons was Play
         pause.press("Enter")
+        lab.page.wait_for_timeout(500)  # the kernel runs code beside events: what follows must not overtake this
     if hasattr(getattr(widgets, name), "pause"):  # what plays goes on, and the next tests want it still
         lab.run(f"{name}.pause()")
     for part in root.locator("select:visible, button:visible, .noUi-handle:visible").all()[:4]:
@@ -291,7 +292,7 @@ def test_a_burst_of_drags_shows_nothing_stale_and_ends_where_the_mouse_let_go(la
     finally:
         lab.run("type(LossBowl).compute = staticmethod(LossBowl_compute)")
     asked, shown = lab.page.evaluate("[window.asked, window.shown]")
-    numbers = [number for number, _ in shown]
+    numbers = [number for number, _ in shown if number >= asked[0][0]]  # another experiment may still play
     assert len(asked) > 10
     assert numbers == sorted(numbers)  # never an older picture after a newer one
     assert numbers[-1] == asked[-1][0]
