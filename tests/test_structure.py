@@ -27,7 +27,7 @@ LATE = {("training", "widgets")}  # live curves, imported by fit() when they are
 GPU = {"cuda", "kernels"}  # counted apart: the library reads and runs without them
 GPU_LIMIT = 450
 AIM = 3000  # code lines: "compact enough to read in an afternoon"
-LIMIT = 4386  # what it takes with every error that says what came and how to mend it; to be lowered, not raised
+LIMIT = 4444  # what it takes with every error that says what came and how to mend it; to be lowered, not raised
 
 
 def files() -> Iterator[tuple[str, Path]]:
@@ -163,8 +163,8 @@ def code_lines(source: str) -> int:
 
 def test_the_library_stays_compact(record_property: pytest.RecordProperty) -> None:
     """Code lines, file by file; comments and docstrings are free, so nobody deletes them to fit."""
-    counts = dict.fromkeys(PROPER, 0)
-    for part, path in files():
+    counts = dict.fromkeys(["__init__", *PROPER], 0)
+    for part, path in [("__init__", LIBRARY / "__init__.py"), *files()]:
         if part in counts:
             counts[part] += code_lines(path.read_text(encoding="utf-8"))
     report = "\n".join(f"{count:6} {part}" for part, count in counts.items())
