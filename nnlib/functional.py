@@ -212,8 +212,8 @@ def linear(input: Array, weight: Array, bias: Array = None):
         n = ["in", *w.shape][-1]
         raise ValueError(f"linear: weight of shape {w.shape} (out, in) expects input (…, {n}), got {x.shape}. {fix}")
     if b is not None and b.shape != w.shape[:1]:
-        out, fix = w.shape[:1], f"Use nn.zeros{w.shape[:1]}."
-        raise ValueError(f"linear: weight {w.shape} needs a bias {out}, a number per output, got {b.shape}. {fix}")
+        wanted = f"a bias of shape {w.shape[:1]}, one number per output"
+        raise ValueError(f"linear: weight {w.shape} needs {wanted}, got {b.shape}. Use nn.zeros{w.shape[:1]}.")
     out = x @ w.T
     if b is not None:
         out += b

@@ -43,6 +43,7 @@ def start(book: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    shutil.rmtree(book / "__pycache__", ignore_errors=True)  # of this import: who runs start.py makes none
     return module
 
 

@@ -394,13 +394,13 @@ def finds(overwriting, too_early):
                 numbers = GraphStepper.measure(expression=expression, values=values, **engine)
             except ValueError as error:
                 return f"the stepper cannot read this graph: {error}"
-            if not np.all(np.isfinite([*numbers.values, *numbers.engine.values()])):
+            if not all(np.isfinite(value).all() for value in (*numbers.values, *numbers.engine.values())):
                 return "a value or a true gradient in this graph is no ordinary number"
             found.append(bool(numbers.wrong))
         if found == [overwriting, too_early]:
             return None
         if not any(found):
-            shared = any(numbers.program.uses(i) > 1 for i in range(len(numbers.program.nodes)))
+            shared = any(numbers.uses(i) > 1 for i in range(len(numbers.values)))
             return "lucky" if shared else "tree"
         return "both" if all(found) else "other-way"
 
