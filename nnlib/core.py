@@ -872,7 +872,7 @@ def full(
     >>> nn.full((2,), 7).tolist()
     [7, 7]
     """
-    return tensor(np.full(size, fill_value).tolist(), dtype, device, requires_grad)
+    return tensor(np.full(tuple(size), fill_value).tolist(), dtype, device, requires_grad)
 
 
 def full_like(input: Tensor, fill_value: Any) -> Tensor:
