@@ -8,6 +8,8 @@ from math import e, inf, nan, pi
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import autograd, core, cuda, data, device, functional, init, kernels, ops, optim, utils
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .core import *  # noqa: F403
@@ -59,8 +61,6 @@ _SAID_OTHERWISE = {  # what PyTorch has a name for and nnlib says in its own wor
 
 def _instead(name: str) -> str:
     """The fix to a name that is not there, as the end of a message."""
-    import numpy as np
-
     if name in _SAID_OTHERWISE:
         return f". Use {_SAID_OTHERWISE[name]}"
     if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name[:-1]):
@@ -68,11 +68,20 @@ def _instead(name: str) -> str:
     return f". NumPy has it, without a gradient: nn.tensor(np.{name}(x.numpy()))" if hasattr(np, name) else ""
 
 
-def _no_attribute(self: Tensor, name: str) -> Any:
-    raise AttributeError(f"'Tensor' object has no attribute {name!r}{_instead(name)}")
+class _Elsewhere(str):
+    """The name of a method that Tensor lacks: asking for it says what does the same.
+
+    (``Tensor.__getattr__`` would say it too, and slow every attribute down.)
+    """
+
+    def __get__(self, tensor: Any, owner: Any) -> Any:
+        raise AttributeError(f"'Tensor' object has no attribute '{self}'{_instead(self)}")
 
 
-Tensor.__getattr__ = _no_attribute  # type: ignore[method-assign]
+_numpys = [n for n, f in vars(np).items() if n[0] != "_" and callable(f) and not isinstance(f, type)]
+for _name in {*_SAID_OTHERWISE, *(f"{name}_" for name in dir(Tensor) if name[-1] != "_"), *_numpys} - {*dir(Tensor)}:
+    setattr(Tensor, _name, _Elsewhere(_name))
+Tensor.__dir__ = lambda self: [n for n in object.__dir__(self) if not isinstance(vars(Tensor).get(n), _Elsewhere)]  # type: ignore[method-assign]
 
 _WHEN_ASKED = ("distributions", "inspection", "models", "testing")  # together half the time of the import
 

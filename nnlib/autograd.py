@@ -47,7 +47,7 @@ class Node:
         self.op = op
         self.edges: list[tuple[Any, GradFn]] | None = edges  # None once freed
         self.args = args  # every argument as given, for drawing; the walk needs only the edges
-        self.values = values  # those among the arguments that tell, by .version, when they were last changed in place
+        self.values = values  # those among the arguments that tell, by _changed, when they last changed in place
         self.order = now()
         self.keep = False  # also deposit the gradient of this intermediate value (retain_grad)
 
@@ -78,11 +78,11 @@ def backward_steps(root: Any, gradient: Any, retain_graph: bool = False) -> Iter
         value = values.pop()
         node = value.node
         upstream = arrived.pop(-node.order)
-        for known in (*node.values, value) if node.values else ():
-            if known.version > node.order:
-                what = f"{'the result' if known is value else 'an argument'} of {node.op} was changed in place"
-                fix = "Make a new tensor (x = x + 1) or call backward() before the change."
-                raise RuntimeError(f"backward: {what} after {node.op} used it, so its gradient would be wrong. {fix}")
+        for argument in node.values:
+            if argument._changed[0] > node.order:
+                raise _stale(node, "an argument")
+        if node.values and value._changed[0] > node.order:
+            raise _stale(node, "the result")
         shares = []
         for argument, grad_fn in node.edges:
             share = grad_fn(upstream)
@@ -99,6 +99,11 @@ def backward_steps(root: Any, gradient: Any, retain_graph: bool = False) -> Iter
         yield value, upstream, shares
     for key, leaf in leaves.items():
         yield leaf, arrived[key], []
+
+
+def _stale(node: Node, what: str) -> RuntimeError:
+    known = f"{what} of {node.op} was changed in place after {node.op} used it, so its gradient would be wrong"
+    return RuntimeError(f"backward: {known}. Make a new tensor (x = x + 1) or call backward() before the change.")
 
 
 def _key(value: Any) -> int:

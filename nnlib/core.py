@@ -145,14 +145,9 @@ class Tensor:
         """The same array outside the graph (shared, not copied)."""
         return Tensor(self.data)._shares(self)
 
-    @property
-    def version(self) -> int:
-        """When the elements were last changed in place, by the clock of autograd."""
-        return self._changed[0]
-
-    @version.setter
-    def version(self, value: int) -> None:
-        self.__dict__.setdefault("_changed", [0])[0] = value
+    def _touch(self) -> None:
+        """Remember that the elements have just been changed in place."""
+        self.__dict__.setdefault("_changed", [0])[0] = autograd.now()
 
     def _shares(self, other: Tensor) -> Tensor:
         """Remember that a change of these elements changes those of ``other``, and the other way round."""
@@ -295,7 +290,7 @@ class Tensor:
             raise ValueError(f"{known} Use a value of that shape, or one that broadcasts to it.") from None
         except IndexError as error:
             raise IndexError(f"{name}: {error}; the tensor has shape {array.shape}.") from None
-        self.version = autograd.now()
+        self._touch()
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:

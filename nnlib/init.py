@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .autograd import now
 from .core import Tensor, _check_number, _check_one_of
 from .device import get_array_module, rng
 
@@ -19,7 +18,7 @@ def _fill(tensor: Tensor, values: Any) -> Tensor:
     if not isinstance(tensor, Tensor):
         raise TypeError(f"init: tensor must be a Tensor, got {type(tensor).__name__}. Use nn.tensor(tensor).")
     tensor.data[...] = get_array_module(tensor.data).asarray(values, dtype=tensor.dtype)
-    tensor.version = now()
+    tensor._touch()
     return tensor
 
 

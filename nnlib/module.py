@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from . import cuda
-from .autograd import now
 from .core import Tensor, _check_differentiable, as_tensor, zeros_like
 from .device import accelerators, device_of
 
@@ -314,7 +313,7 @@ class Module:
             if key in given:
                 own[key][...] = cuda.move(given[key], device_of(own[key]))  # a file knows no device
                 if isinstance(value, Tensor):
-                    value.version = now()
+                    value._touch()
 
     # -- printing
 

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import cuda, kernels, lr_scheduler
-from .autograd import now
 from .core import Tensor, _check_number, zeros_like
 from .device import device_of, get_array_module, quietly
 
@@ -101,7 +100,7 @@ class Optimizer:
                 for value, gradient, state in zip(values, gradients, states):
                     self._update(value, gradient, group, state)
             for p in ready:
-                p.version = now()
+                p._touch()
 
     def _update(self, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
         raise NotImplementedError
