@@ -121,11 +121,11 @@ def run(
     """
     x, y = examples(surface)
     generator = np.random.default_rng(seed)
-    rows = [nn.Parameter(nn.tensor([start], dtype=nn.float64)) for _ in METHODS]
-    groups = [{"params": rows[:2]}, {"params": rows[2:], "momentum": momentum}]
+    rows = [nn.Parameter(nn.tensor([start] * n, dtype=nn.float64)) for n in (2, 1)]
+    groups = [{"params": rows[:1]}, {"params": rows[1:], "momentum": momentum}]
     optimizer = nn.optim.SGD(groups, lr=rate)
     scheduler = SCHEDULES[schedule](optimizer)
-    paths, stopped = [[start] * 3], [STEPS] * 3
+    paths, stopped = [np.array([start] * 3)], [STEPS] * 3
     for step in range(1, STEPS + 1):
         weights = np.full((3, COUNT), 1 / COUNT)
         weights[1] = 0
@@ -136,12 +136,16 @@ def run(
         optimizer.step()
         if scheduler:
             scheduler.step()
-        for k, row in enumerate(rows):
+        here = np.concatenate([row.data for row in rows])
+        away = np.abs(here).max(1) > FAR
+        for k in range(3):
             if stopped[k] < step:
-                row.data = np.array([paths[-1][k]])
-            elif np.abs(row.data).max() > FAR:
+                here[k] = paths[-1][k]
+            elif away[k]:
                 stopped[k] = step
-        paths.append([tuple(row.data[0]) for row in rows])
+        if min(stopped) < step:
+            rows[0].data, rows[1].data = here[:2].copy(), here[2:].copy()
+        paths.append(here)
     return np.array(paths).transpose(1, 0, 2), stopped
 
 
